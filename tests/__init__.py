@@ -1,0 +1,1 @@
+"""The tests: unit, conformance, integration, acceptance, typing, packaging, and what they share."""
