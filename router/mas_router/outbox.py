@@ -1,0 +1,87 @@
+"""What a worker has said and RabbitMQ has not confirmed yet.
+
+An event must reach its client even when the connection breaks in the moment it is published. So each one stays here
+until its confirm, and everything that is left is published again, in order, once the connection is back. A client may
+thus see an event twice, and drops the second by its number.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from functools import partial
+
+from mas_router.transport import Envelope, Outcome, Transport
+
+log = logging.getLogger("mas.outbox")
+
+Done = Callable[[], None]
+#: There is no reader any more: the client's reply queue is gone, so the event has no one to go to.
+_SETTLED = frozenset({Outcome.CONFIRMED, Outcome.NO_ROUTE, Outcome.TOO_LARGE})
+
+
+class Outbox:
+    """Publishes in order, at least once, across reconnects. Safe to use from any thread."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self._lock = threading.RLock()
+        self._waiting: dict[int, tuple[Envelope, Done | None]] = {}
+        self._number = 0
+        self._flowing = transport.connected
+        self._empty = threading.Event()
+        self._empty.set()
+        transport.watch(self._on_state)
+
+    def publish(self, envelope: Envelope, done: Done | None = None) -> None:
+        """Publish, now or after the reconnect. `done` is called once the broker has taken it (or nobody can)."""
+        with self._lock:
+            self._number += 1
+            number = self._number
+            self._waiting[number] = (envelope, done)
+            self._empty.clear()
+            if self._flowing:
+                self._transport.publish(envelope, partial(self._on_outcome, number))
+
+    def wait_empty(self, timeout: float) -> bool:
+        """Wait until everything is confirmed; False at the deadline."""
+        return self._empty.wait(timeout)
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def _on_outcome(self, number: int, outcome: Outcome) -> None:
+        if outcome not in _SETTLED:
+            self._hold(outcome)
+            return
+        with self._lock:
+            _, done = self._waiting.pop(number, (None, None))
+            if not self._waiting:
+                self._empty.set()
+        if outcome is Outcome.TOO_LARGE:
+            log.error("an event was too large to publish", extra={"action": "publish"})
+        if done is not None:
+            done()
+
+    def _hold(self, outcome: Outcome) -> None:
+        """Nothing may overtake what failed: hold everything until the transport says that it is connected again."""
+        if outcome in (Outcome.BLOCKED, Outcome.REFUSED):
+            timer = threading.Timer(0.5, self._resume)
+            timer.daemon = True
+            with self._lock:
+                if not self._flowing:
+                    return
+                self._flowing = False
+            timer.start()
+
+    def _resume(self) -> None:
+        if self._transport.connected:
+            self._on_state(True, "resumed")
+
+    def _on_state(self, connected: bool, _reason: str) -> None:
+        with self._lock:
+            self._flowing = connected
+            if connected:
+                for number, (envelope, _) in list(self._waiting.items()):
+                    self._transport.publish(envelope, partial(self._on_outcome, number))
