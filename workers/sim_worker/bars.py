@@ -1,0 +1,155 @@
+"""Timeframes: bars out of quotes or of shorter bars, and the view of them that a strategy replays.
+
+Pure. A period without a quote has no bar, as in MT5.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mas_router.columns import BAR_CODES, TICK_CODES
+from mas_router.errors import InvalidField
+from sim_worker.quotes import MINUTE, Bars, FloatArray, IntArray, Quotes
+
+DAY = 1440 * MINUTE
+WEEK = 7 * DAY
+_FIRST_SUNDAY = 3 * DAY  # 1970-01-04, in nanoseconds since 1970
+#: The Forex market is open from Sunday 22:00 to Friday 22:00 UTC; the first such Sunday since 1970, and the minutes.
+FIRST_OPEN = _FIRST_SUNDAY + 22 * 60 * MINUTE
+TRADING_WEEK = 5 * 1440
+
+#: The 21 timeframes of MT5 (MQL5 docs, ENUM_TIMEFRAMES) with their minutes; 0 for the calendar month.
+TIMEFRAMES = {
+    **{f"M{n}": n for n in (1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30)},
+    **{f"H{n}": n * 60 for n in (1, 2, 3, 4, 6, 8, 12)},
+    "D1": 1440,
+    "W1": 7 * 1440,
+    "MN1": 0,
+}
+
+
+def minutes_of(timeframe: str) -> int:
+    """The minutes of a timeframe, 0 for MN1. InvalidField if MT5 has no such timeframe."""
+    try:
+        return TIMEFRAMES[timeframe]
+    except KeyError:
+        raise InvalidField("timeframe", timeframe, f"one of {', '.join(TIMEFRAMES)}") from None
+
+
+def period_starts(time: IntArray, timeframe: str) -> IntArray:
+    """The start of the period that each time is in. Weeks start on Sunday 00:00, months on the first, in UTC."""
+    minutes = minutes_of(timeframe)
+    if timeframe == "MN1":
+        return time.view("M8[ns]").astype("M8[M]").astype("M8[ns]").astype(np.int64)
+    if timeframe == "W1":
+        return (time - _FIRST_SUNDAY) // WEEK * WEEK + _FIRST_SUNDAY
+    return time // (minutes * MINUTE) * (minutes * MINUTE)
+
+
+def trading_minutes(time: IntArray) -> IntArray:
+    """How many minutes of an open Forex market begin between FIRST_OPEN and each time."""
+    week, rest = np.divmod(time - FIRST_OPEN, WEEK)
+    return week * TRADING_WEEK + np.minimum(-(-rest // MINUTE), TRADING_WEEK)
+
+
+def resample(source: Quotes | Bars, timeframe: str) -> Bars:
+    """The bars of a timeframe. InvalidField if bars are given whose periods do not fit into it, such as W1 into MN1."""
+    if isinstance(source, Quotes):
+        opens = highs = lows = closes = source.bid
+        ask_opens = ask_highs = ask_lows = ask_closes = source.ask
+        volumes = np.ones(len(source), dtype=np.int64)
+    else:
+        _require_nesting(source.timeframe, timeframe)
+        opens, highs, lows, closes = source.open, source.high, source.low, source.close
+        ask_opens, ask_highs = source.ask_open, source.ask_high
+        ask_lows, ask_closes = source.ask_low, source.ask_close
+        volumes = source.volume
+    periods = period_starts(source.time, timeframe)
+    first = _firsts(periods)
+    last = _lasts(first, len(periods))
+    return Bars(
+        time=periods[first],
+        open=opens[first],
+        high=_reduce(np.maximum, highs, first),
+        low=_reduce(np.minimum, lows, first),
+        close=closes[last],
+        ask_open=ask_opens[first],
+        ask_high=_reduce(np.maximum, ask_highs, first),
+        ask_low=_reduce(np.minimum, ask_lows, first),
+        ask_close=ask_closes[last],
+        volume=np.add.reduceat(volumes, first) if len(first) else volumes,
+        timeframe=timeframe,
+        synthetic=source.synthetic,
+    )
+
+
+def _require_nesting(shorter: str, longer: str) -> None:
+    source, target = minutes_of(shorter), minutes_of(longer)
+    fits = shorter != "W1" if longer == "MN1" else source > 0 and target % source == 0
+    if not fits:
+        raise InvalidField("timeframe", longer, f"a timeframe made of whole {shorter} bars")
+
+
+def _firsts(periods: IntArray) -> IntArray:
+    """Where each period begins, as row numbers."""
+    changed = np.flatnonzero(periods[1:] != periods[:-1]) + 1
+    return np.concatenate(([0], changed)).astype(np.int64)[: len(periods)]
+
+
+def _lasts(first: IntArray, count: int) -> IntArray:
+    return np.append(first[1:], count)[: len(first)] - 1
+
+
+def _reduce(function: np.ufunc, values: FloatArray, first: IntArray) -> FloatArray:
+    """`reduceat`, which refuses an empty array, for an empty one too."""
+    if not len(first):
+        return values
+    result: FloatArray = function.reduceat(values, first)
+    return result
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Replay:
+    """What a strategy gets, row by row, over the quotes the engine works on.
+
+    `rows` are the columns of `mas_router.columns`: six for bars, five for ticks. `last_quote[row]` is the index of the
+    last quote that belongs to the row: a strategy that sees the row stands right after that quote.
+    """
+
+    rows: tuple[IntArray | FloatArray, ...]
+    quotes: Quotes
+    last_quote: IntArray
+
+    def __len__(self) -> int:
+        return len(self.last_quote)
+
+    @property
+    def synthetic(self) -> bool:
+        """No market made these prices."""
+        return self.quotes.synthetic
+
+    def columns(self, start: int, count: int) -> tuple[bytes, ...]:
+        """Up to `count` rows from `start` on, in the form in which a `messages.Chunk` carries them."""
+        codes = BAR_CODES if len(self.rows) == len(BAR_CODES) else TICK_CODES
+        part = slice(start, start + count)
+        return tuple(row[part].astype("<" + code).tobytes() for code, row in zip(codes, self.rows, strict=True))
+
+
+def bars_replay(source: Quotes | Bars, timeframe: str) -> Replay:
+    """A replay of the bars of a timeframe over ticks or over M1 bars."""
+    bars = resample(source, timeframe)
+    quotes = source if isinstance(source, Quotes) else source.quotes()
+    first = _firsts(period_starts(quotes.time, timeframe))
+    rows = (bars.time, bars.open, bars.high, bars.low, bars.close, bars.volume)
+    return Replay(rows, quotes, _lasts(first, len(quotes)))
+
+
+def ticks_replay(quotes: Quotes) -> Replay:
+    """A replay of each quote. `last` and `volume` are 0 where the market has none, as in MT5's MqlTick."""
+    count = len(quotes)
+    last = np.zeros(count) if quotes.last is None else quotes.last
+    volume = np.zeros(count, dtype=np.int64) if quotes.volume is None else quotes.volume
+    rows = (quotes.time, quotes.bid, quotes.ask, last, volume)
+    return Replay(rows, quotes, np.arange(count, dtype=np.int64))

@@ -1,0 +1,315 @@
+"""The quotes on this machine: one Parquet file for each symbol, kind of rows and month.
+
+`DIR/symbol=GBPUSD/m1/2012-02.parquet`; `ticks` beside `m1`. What no market made lies apart, in `m1-synthetic`, so a
+replay is wholly real or wholly synthetic. A file is replaced in one step and never written to, so a reader or a crash
+meets the old one or the new one. Times and prices come back bit for bit.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from os import getpid
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import quote
+
+import numpy as np
+
+from mas_router.errors import CallerError, DataMissing, InvalidField, MasError
+from sim_worker.bars import DAY, period_starts, trading_minutes
+from sim_worker.quotes import Bars, IntArray, Quotes, Table
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Result = TypeVar("Result")
+KINDS: dict[str, type[Bars] | type[Quotes]] = {"m1": Bars, "ticks": Quotes}
+
+#: A market may rest for this many minutes of the Forex week before quotes count as missing: a holiday of an exchange
+#: that is open for a few hours a day.
+LONGEST_REST = 2 * 1440
+_SYNTHETIC = "-synthetic"
+_KEY = b"mas"
+_REMEDY = "remove it, and import its source again"
+
+
+class CatalogError(MasError):
+    """A file of the catalog cannot be used."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One symbol's rows of one kind. Times are those of the first and the last row; `imported_at` is the newest."""
+
+    symbol: str
+    kind: str
+    synthetic: bool
+    first: int
+    last: int
+    rows: int
+    months: int
+    sources: tuple[str, ...]
+    imported_at: int
+
+
+class Catalog:
+    """The quotes in a directory. Needs pyarrow."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+
+    def write(self, symbol: str, chunks: Iterable[Bars | Quotes], source: str, imported_at: int) -> int:
+        """Add rows, month by month, and return how many there were.
+
+        Where the catalog has rows of the same time, the new ones replace them, so that the same file may be imported
+        twice. Rows of one chunk or several may be out of order; a month is held in memory. `imported_at` is in UTC ns.
+        """
+        _check_symbol(symbol)
+        rows = 0
+        for month in _by_month(chunks):
+            self._merge(symbol, month, source, imported_at)
+            rows += len(month)
+        return rows
+
+    def read(self, symbol: str, since: int, until: int) -> Bars | Quotes:
+        """What bars of since <= time < until are made of: M1 bars, else ticks, else synthetic M1 bars.
+
+        DataMissing, naming what to do, if none of them covers the range but for weekends and holidays.
+        """
+        return self._first_that_covers(symbol, since, until, ("m1", "ticks", "m1" + _SYNTHETIC))
+
+    def read_ticks(self, symbol: str, since: int, until: int) -> Quotes:
+        """The ticks of since <= time < until, or DataMissing. Bars are never passed off as ticks."""
+        found = self._first_that_covers(symbol, since, until, ("ticks", "ticks" + _SYNTHETIC))
+        if not isinstance(found, Quotes):
+            raise TypeError("a file of ticks holds bars")
+        return found
+
+    def entries(self) -> list[Entry]:
+        """What there is, sorted by symbol and kind. Reads no rows."""
+        folders = sorted(self.directory.glob("symbol=*/*/"))
+        return [entry for folder in folders if (entry := _entry(folder)) is not None]
+
+    def _first_that_covers(self, symbol: str, since: int, until: int, names: tuple[str, ...]) -> Bars | Quotes:
+        if until <= since:
+            raise InvalidField("until", _text(until), f"a time after since ({_text(since)})")
+        for name in names:
+            rows = self._rows(symbol, name, since, until)
+            if rows is not None and _missing(rows.time, since, until) is None:
+                return rows
+        raise DataMissing(self._explain(symbol, since, until, names))
+
+    def _rows(self, symbol: str, name: str, since: int, until: int) -> Bars | Quotes | None:
+        """The rows of a range, None if there are none."""
+        paths = [p for p in _months(self._folder(symbol, name)) if _overlaps(p, since, until)]
+        parts = [part for path in paths if len(part := _load(path, symbol).between(since, until))]
+        return _joined(parts) if parts else None
+
+    def _explain(self, symbol: str, since: int, until: int, names: tuple[str, ...]) -> str:
+        what, option = ("quotes", "") if "m1" in names else ("ticks", " --ticks")
+        have = "; ".join(filter(None, (self._holding(symbol, name, since, until) for name in names)))
+        days = f"--from {_day(since)} --to {_day(until + DAY - 1)}"
+        return (
+            f"{self.directory} has no {what} of {symbol} for all of {_text(since)} to {_text(until)} UTC "
+            f"(it has {have or 'none of this symbol'}). Fill it with: mas data import FILE --symbol {symbol}"
+            f" | or with made-up prices: mas data synth {symbol} {days}{option}"
+        )
+
+    def _holding(self, symbol: str, name: str, since: int, until: int) -> str:
+        """What there is of one kind, and what the range lacks, in words."""
+        entry = _entry(self._folder(symbol, name))
+        if entry is None:
+            return ""
+        rows = self._rows(symbol, name, since, until)
+        hole = None if rows is None else _missing(rows.time, since, until)
+        lacks = f", but not {_text(hole[0])} to {_text(hole[1])}" if hole else ""
+        return f"{name} from {_text(entry.first)} to {_text(entry.last)}{lacks}"
+
+    def _merge(self, symbol: str, new: Bars | Quotes, source: str, imported_at: int) -> None:
+        path = self._path(symbol, new)
+        sources = {source}
+        if path.exists():
+            sources |= set(_info(path)["sources"])
+            old = _load(path, symbol)
+            # numpy.isin sorts both sides; new times are sorted already.
+            place = np.minimum(np.searchsorted(new.time, old.time), len(new) - 1)
+            new = _sorted(_joined([old[new.time[place] != old.time], new]))
+        info = {
+            "symbol": symbol,
+            "sources": sorted(sources),
+            "synthetic": new.synthetic,
+            "imported_at": imported_at,
+            "rows": len(new),
+            "first": int(new.time[0]),
+            "last": int(new.time[-1]),
+        }
+        _save(path, new.checked(), info)
+
+    def _folder(self, symbol: str, name: str) -> Path:
+        # "symbol=" keeps the name from being one that Windows reserves, such as the ticker PRN; a final dot, which
+        # Windows would drop, and all that is no letter or digit is spelled as %2E is.
+        return self.directory / f"symbol={quote(symbol, safe='').replace('.', '%2E')}" / name
+
+    def _path(self, symbol: str, rows: Bars | Quotes) -> Path:
+        kind = "m1" if isinstance(rows, Bars) else "ticks"
+        month = np.datetime64(int(rows.time[0]), "ns").astype("M8[M]")
+        return self._folder(symbol, kind + (_SYNTHETIC if rows.synthetic else "")) / f"{month}.parquet"
+
+
+# ---- tables --------------------------------------------------------------------------------------------------------
+
+
+def _by_month(chunks: Iterable[Bars | Quotes]) -> Iterator[Bars | Quotes]:
+    """The rows of the chunks in tables of one month each, sorted by time. Bars of the same time: the last one."""
+    held: dict[int, list[Bars | Quotes]] = defaultdict(list)
+    for chunk in chunks:
+        months = period_starts(chunk.time, "MN1")
+        for month in np.unique(months).tolist():
+            held[month].append(chunk[months == month])
+        for month in sorted(held)[:-1]:  # a chunk has begun the next month: these are complete
+            yield _sorted(_joined(held.pop(month)))
+    for month in sorted(held):
+        yield _sorted(_joined(held.pop(month)))
+
+
+def _joined(parts: list[Bars | Quotes]) -> Bars | Quotes:
+    if isinstance(parts[0], Bars):
+        return Bars.concat([p for p in parts if isinstance(p, Bars)])
+    return Quotes.concat([p for p in parts if isinstance(p, Quotes)])
+
+
+def _sorted(rows: Bars | Quotes) -> Bars | Quotes:
+    """By time; ticks of the same time keep their order, of bars of the same time the last one stays."""
+    if np.any(rows.time[1:] < rows.time[:-1]):
+        rows = rows[np.argsort(rows.time, kind="stable")]
+    if isinstance(rows, Bars):
+        rows = rows[np.append(rows.time[1:] != rows.time[:-1], True)]
+    return rows
+
+
+def _missing(time: IntArray, since: int, until: int) -> tuple[int, int] | None:
+    """The first stretch of the range that is too long for a rest of the market; None if the rows cover it.
+
+    Too long is also what is more than three quarters of the whole range.
+    """
+    marks = np.concatenate(([since], time, [until]))
+    minutes = trading_minutes(marks)
+    longest = min(LONGEST_REST, (minutes[-1] - minutes[0]) * 0.75)
+    holes = np.flatnonzero(np.diff(minutes) > longest)
+    return (int(marks[holes[0]]), int(marks[holes[0] + 1])) if len(holes) else None
+
+
+def _check_symbol(symbol: str) -> None:
+    if not symbol or len(symbol) > 64 or not symbol.isprintable():
+        raise InvalidField("symbol", symbol, "1 to 64 printable characters")
+
+
+def _text(time: int) -> str:
+    return str(np.datetime64(time, "ns").astype("M8[m]")).replace("T", " ")
+
+
+def _day(time: int) -> str:
+    return str(np.datetime64(time, "ns").astype("M8[D]"))
+
+
+# ---- files ---------------------------------------------------------------------------------------------------------
+
+
+def parquet() -> Any:
+    """pyarrow.parquet, or an error that says how to get it."""
+    try:
+        import pyarrow.parquet
+    except ImportError as error:
+        raise CallerError("quotes in files need pyarrow: pip install 'mas-order-router[sim]'") from error
+    return pyarrow.parquet
+
+
+def _months(folder: Path) -> list[Path]:
+    return sorted(folder.glob("????-??.parquet"))
+
+
+def _overlaps(path: Path, since: int, until: int) -> bool:
+    month = np.datetime64(path.stem, "M")
+    first, end = (int(m.astype("M8[ns]").astype(np.int64)) for m in (month, month + 1))
+    return first < until and end > since
+
+
+def _save(path: Path, rows: Table, info: dict[str, object]) -> None:
+    """Write beside the file, then take its place: Path.replace is atomic on Windows too."""
+    pq = parquet()
+    table = _to_arrow(rows).replace_schema_metadata({_KEY: json.dumps(info)})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f"{path.name}.{getpid()}.tmp")
+    try:
+        pq.write_table(table, draft, compression="zstd")
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _to_arrow(rows: Table) -> pa.Table:
+    import pyarrow as pa
+
+    columns = {name: pa.array(column) for name, column in rows.columns().items()}
+    columns["time"] = columns["time"].cast(pa.timestamp("ns", "UTC"))
+    return pa.table(columns)
+
+
+def _load(path: Path, symbol: str) -> Bars | Quotes:
+    table = _guarded(path, lambda: parquet().read_table(path, partitioning=None))
+    info = _parsed(path, table.schema.metadata)
+    if info["symbol"] != symbol:  # a file system that takes EURUSDm for EURUSDM
+        raise CatalogError(f"{path} holds {info['symbol']}, not {symbol}: on this disk only one of them can be kept")
+    kind = KINDS[path.parent.name.removesuffix(_SYNTHETIC)]
+    values: dict[str, Any] = {name: _column(table, name) for name in table.column_names}
+    values["synthetic"] = info["synthetic"]
+    return _guarded(path, lambda: kind(**values))
+
+
+def _column(table: pa.Table, name: str) -> np.ndarray[Any, Any]:
+    column = table.column(name)
+    return np.asarray((column.cast("int64") if name == "time" else column).to_numpy())
+
+
+def _info(path: Path) -> dict[str, Any]:
+    """What `_merge` noted about a file, without reading its rows."""
+    return _parsed(path, _guarded(path, lambda: parquet().read_schema(path)).metadata)
+
+
+def _parsed(path: Path, metadata: dict[bytes, bytes] | None) -> dict[str, Any]:
+    if not metadata or _KEY not in metadata:
+        raise CatalogError(f"{path} was not written by mas: {_REMEDY}")
+    return dict(json.loads(metadata[_KEY]))
+
+
+def _guarded(path: Path, read: Callable[[], Result]) -> Result:
+    """Read a file. What the disk refuses stays an OSError; what is wrong with the bytes becomes a CatalogError."""
+    try:
+        return read()
+    except (OSError, ValueError, TypeError) as error:  # pyarrow's errors derive from these, and so does InvalidField
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        raise CatalogError(f"{path} cannot be read ({error}): {_REMEDY}") from error
+
+
+def _entry(folder: Path) -> Entry | None:
+    """What a folder of months holds, None for an empty or a foreign one."""
+    if folder.name.removesuffix(_SYNTHETIC) not in KINDS:
+        return None
+    infos = [_info(path) for path in _months(folder)]
+    if not infos:
+        return None
+    return Entry(
+        symbol=infos[0]["symbol"],
+        kind=folder.name.removesuffix(_SYNTHETIC),
+        synthetic=folder.name.endswith(_SYNTHETIC),
+        first=min(i["first"] for i in infos),
+        last=max(i["last"] for i in infos),
+        rows=sum(i["rows"] for i in infos),
+        months=len(infos),
+        sources=tuple(sorted({s for i in infos for s in i["sources"]})),
+        imported_at=max(i["imported_at"] for i in infos),
+    )
