@@ -1,0 +1,211 @@
+"""`make bench`: the product and its peers against the same RabbitMQ, in one run, as ratios.
+
+Each round measures every path, in an order that moves on by one; a ratio is taken inside a round, and its median over
+the rounds is printed with the lowest and the highest. Absolute figures are this machine's and only for orientation.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import signal
+import sys
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING, NoReturn
+
+import paths
+import report
+from paths import ROUTES, Route
+from processes import ROOT, ClientProcess, PathFailed, Worker
+from stats import percentile, rotated, spread
+
+if TYPE_CHECKING:
+    from tests.rabbit import Rabbit
+
+WINDOWS = (100, 1000)
+QUICK_WINDOWS = (100,)
+WARM_UP = 0.3
+
+
+class Running:
+    """A path with its worker and its client."""
+
+    def __init__(self, route: Route, url: str, stack: ExitStack) -> None:
+        run = f"bench-{uuid.uuid4().hex[:8]}"
+        fill = {"url": url, "run": run}
+        command = [word.format(**fill) for word in route.worker]
+        environment = {name: value.format(**fill) for name, value in route.environment.items()}
+        self.worker = Worker(command, environment)
+        stack.callback(self.worker.close)
+        self.client = ClientProcess(route.client, url, run)
+        stack.callback(self.client.close)
+
+    def warm_up(self) -> None:
+        try:
+            self.client.wait_ready()
+            self.client.sequential(WARM_UP)
+            self.client.pipelined(WARM_UP, WINDOWS[0])
+        except PathFailed as error:
+            raise PathFailed(f"{error}{self.worker.obituary()}") from error
+
+    def measure(self, seconds: float, windows: Sequence[int]) -> dict[str, float]:
+        """One round of this path: seconds for p50 and p99, calls per second for the windows."""
+        try:
+            took = self.client.sequential(seconds)
+            rates = {f"window{window}": self.client.pipelined(seconds, window) for window in windows}
+        except PathFailed as error:
+            raise PathFailed(f"{error}{self.worker.obituary()}") from error
+        return {"p50": percentile(took, 50), "p99": percentile(took, 99), **rates}
+
+
+class Bench:
+    """One run: what was measured, and what could not be."""
+
+    def __init__(self, url: str, stack: ExitStack) -> None:
+        self._url, self._stack = url, stack
+        self._running: dict[str, Running] = {}
+        self.skipped: dict[str, str] = {}
+        self.rounds: dict[str, list[dict[str, float]]] = {}
+
+    def start(self, routes: Sequence[Route]) -> None:
+        for route in routes:
+            _say(f"starting {route.name}")
+            try:
+                running = Running(route, self._url, self._stack)
+                running.warm_up()
+            except PathFailed as error:
+                self.skipped[route.name] = str(error)
+                continue
+            self._running[route.name], self.rounds[route.name] = running, []
+
+    def round(self, turn: int, seconds: float, windows: Sequence[int]) -> None:
+        for name in rotated(list(self._running), turn):
+            try:
+                self.rounds[name].append(self._running[name].measure(seconds, windows))
+            except PathFailed as error:
+                self.skipped[name] = str(error)
+                del self._running[name], self.rounds[name]
+
+    def embedded(self, times: int, seconds: float) -> list[float]:
+        """Orders per second of the product without a broker."""
+        client = ClientProcess(paths.EMBEDDED, "", "")
+        try:
+            client.wait_ready()
+            return [len(took) / sum(took) for took in (client.sequential(seconds) for _ in range(times))]
+        except PathFailed as error:
+            self.skipped[f"{paths.MAS}, embedded"] = str(error)
+            return []
+        finally:
+            client.close()
+
+
+@contextmanager
+def broker() -> Iterator[Rabbit]:
+    """The broker of MAS_TEST_URL, else a private node of the installed rabbitmq-server, else what the tests find."""
+    sys.path.insert(0, str(ROOT))
+    from tests.rabbit import Rabbit, find
+    from tests.rabbit_nodes import LocalNode, Unavailable
+
+    try:
+        if {"MAS_TEST_URL", "MAS_TEST_BROKER"} & os.environ.keys():
+            rabbit = find(_say)
+        else:
+            try:  # without a container in between there is less noise
+                node = LocalNode()
+                rabbit = Rabbit(f"{node.url}/%2F", node)
+            except Unavailable:
+                rabbit = find(_say)
+    except Unavailable as error:
+        sys.exit(str(error))
+    try:
+        yield rabbit
+    finally:
+        rabbit.remove()
+
+
+def _say(progress: str) -> None:
+    print(f"... {progress}", file=sys.stderr, flush=True)
+
+
+def _load_average() -> float | None:
+    return round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
+
+
+def _noise(before: float | None, rounds: report.Rounds) -> str:
+    reference = [sample["p50"] for sample in rounds.get(paths.RAW, ())]
+    moved = f"; raw pika's own p50 moved by {max(reference) / min(reference):.2f} x" if reference else ""
+    return f"Noise: load average {before} before the run on {os.cpu_count()} CPUs{moved} over the rounds."
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--quick", action="store_true", help="two short rounds and one window, under 40 seconds")
+    parser.add_argument("--rounds", type=int, help="how many rounds (default 5)")
+    parser.add_argument("--seconds", type=float, help="of load per figure (default 1)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures of every round to FILE")
+    parser.add_argument("--only", nargs="+", choices=[route.name for route in ROUTES], help="measure these paths")
+    arguments = parser.parse_args()
+    arguments.rounds = arguments.rounds or (2 if arguments.quick else 5)
+    arguments.seconds = arguments.seconds or (0.4 if arguments.quick else 1.0)
+    if arguments.rounds < 1 or arguments.seconds <= 0:
+        parser.error("--rounds and --seconds must be above 0")
+    return arguments
+
+
+def _print(bench: Bench, embedded: list[float], heading: str, noise: str) -> None:
+    print(f"\n{heading}\n\n{report.text(bench.rounds, bench.skipped)}")
+    if embedded:
+        figures = spread(embedded)
+        print(f"\n{paths.MAS}, embedded, one after the other: {figures.median:.0f} orders/s", end="")
+        print(f" [{figures.low:.0f}-{figures.high:.0f}]")
+    print(f"\n{noise}")
+
+
+def _write(file: Path, bench: Bench, embedded: list[float], about: Mapping[str, object]) -> None:
+    figures = {
+        **about,
+        "rounds": bench.rounds,
+        "summary": report.summary(bench.rounds),
+        "goals": report.goals(bench.rounds),
+        "embedded_orders_per_second": embedded,
+        "skipped": bench.skipped,
+    }
+    file.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+
+
+def _terminated(*_: object) -> NoReturn:
+    sys.exit(143)
+
+
+def main() -> int:
+    """Measure and print. 0 when every path was measured, whatever the figures."""
+    arguments = _arguments()
+    signal.signal(signal.SIGTERM, _terminated)
+    before, began = _load_average(), monotonic()
+    routes = [route for route in ROUTES if not arguments.only or route.name in arguments.only]
+    with broker() as rabbit, ExitStack() as stack:
+        bench = Bench(rabbit.url, stack)
+        bench.start(routes)
+        for turn in range(arguments.rounds):
+            _say(f"round {turn + 1} of {arguments.rounds}")
+            bench.round(turn, arguments.seconds, QUICK_WINDOWS if arguments.quick else WINDOWS)
+        embedded = bench.embedded(3, arguments.seconds)
+        about = {"python": platform.python_version(), "rabbitmq": rabbit.version, "broker": rabbit.kind}
+    heading = (
+        f"RabbitMQ {about['rabbitmq']} ({about['broker']}), Python {about['python']}, "
+        f"{arguments.rounds} rounds, {monotonic() - began:.0f} s; median [min-max] of the rounds"
+    )
+    _print(bench, embedded, heading, _noise(before, bench.rounds))
+    if arguments.json:
+        _write(arguments.json, bench, embedded, {**about, "load_before": before, "load_after": _load_average()})
+    return 1 if bench.skipped else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
