@@ -20,7 +20,7 @@ class InvalidField(CallerError):
 
     def __init__(self, field: str, value: object, allowed: str) -> None:
         self.field, self.value, self.allowed = field, value, allowed
-        super().__init__(f"{field}={value!r} is not allowed: {allowed}")
+        super().__init__(f"{field}={shown(value)} is not allowed: {allowed}")
 
 
 class Closed(CallerError):
@@ -57,3 +57,12 @@ class TopologyError(TransportError):
 
 class DecodeError(MasError, ValueError):
     """The bytes are not a message of this protocol."""
+
+
+def shown(value: object) -> str:
+    """A value for a message to people: short, whatever it is and even if its own repr fails."""
+    try:
+        text = repr(value)
+    except Exception:  # a stranger's __repr__, or an int with more digits than Python prints
+        return f"<{type(value).__name__}>"
+    return text if len(text) <= 80 else f"{text[:77]}..."

@@ -40,56 +40,38 @@ class Built:
     note: str = ""
 
 
-def market(
+def deal(
     symbol: str,
     order_type: OrderType,
     volume: float,
     *,
+    position: int = 0,
     sl: float = 0.0,
     tp: float = 0.0,
     deviation: int = DEVIATION,
     filling: OrderFilling = OrderFilling.FOK,
     magic: int = MAGIC,
     comment: str = COMMENT,
-) -> TradeRequest:
-    """Buy or sell at the market. The price stays 0: whoever executes takes the bid or ask of that moment."""
-    return TradeRequest(
-        action=int(TradeAction.DEAL),
-        symbol=symbol,
-        type=int(order_type),
-        volume=volume,
-        sl=sl,
-        tp=tp,
-        deviation=deviation,
-        type_filling=int(filling),
-        magic=magic,
-        comment=comment,
-    )
+) -> Built:
+    """Buy or sell at the market; with `position`, close or reduce that ticket (`order_type` is then the opposite side).
 
-
-def close(
-    symbol: str,
-    order_type: OrderType,
-    volume: float,
-    position: int,
-    *,
-    deviation: int = DEVIATION,
-    filling: OrderFilling = OrderFilling.FOK,
-    magic: int = MAGIC,
-    comment: str = COMMENT,
-) -> TradeRequest:
-    """Close or reduce a position. `order_type` is the opposite of the position's side."""
-    return TradeRequest(
+    The price stays 0: whoever executes takes the bid or ask of that moment. A closing deal has no levels.
+    """
+    request = TradeRequest(
         action=int(TradeAction.DEAL),
         symbol=symbol,
         type=int(order_type),
         volume=volume,
         position=position,
+        sl=0.0 if position else sl,
+        tp=0.0 if position else tp,
         deviation=deviation,
         type_filling=int(filling),
         magic=magic,
         comment=comment,
     )
+    dropped = position and (sl or tp)
+    return Built(request, "sl and tp are not used when a position is closed" if dropped else "")
 
 
 def close_by(
@@ -179,7 +161,6 @@ def remove(order: int, *, comment: str = CANCEL_COMMENT) -> TradeRequest:
 
 
 _RECORD_FIELDS: Final = {
-    "symbol": "symbol",
     "sl": "sl",
     "tp": "tp",
     "stoplimit": "price_stoplimit",
@@ -198,19 +179,12 @@ def completed(request: TradeRequest, keep: Iterable[str], record: Mapping[str, S
     return TradeRequest.model_validate({**request.__dict__, **found})
 
 
+_ORDER: Final = ("action", "magic", "symbol", "volume", "type", "price", "sl", "tp", "type_filling", "comment")
 _SENT: Final[dict[int, tuple[str, ...]]] = {
-    TradeAction.DEAL: (
-        *("action", "magic", "symbol", "volume", "price", "sl", "tp", "deviation", "type"),
-        *("type_filling", "comment", "position"),
-    ),
-    TradeAction.PENDING: (
-        *("action", "magic", "symbol", "volume", "price", "stoplimit", "sl", "tp", "type"),
-        *("type_filling", "type_time", "expiration", "comment"),
-    ),
+    TradeAction.DEAL: (*_ORDER, "deviation", "position"),
+    TradeAction.PENDING: (*_ORDER, "stoplimit", "type_time", "expiration"),
     TradeAction.SLTP: ("action", "symbol", "sl", "tp", "position"),
-    TradeAction.MODIFY: (
-        *("action", "order", "symbol", "price", "stoplimit", "sl", "tp", "type_filling", "type_time", "expiration"),
-    ),
+    TradeAction.MODIFY: ("action", "order", "symbol", "price", "stoplimit", "sl", "tp", "type_time", "expiration"),
     TradeAction.REMOVE: ("action", "order"),
     TradeAction.CLOSE_BY: ("action", "magic", "symbol", "comment", "position", "position_by"),
 }
@@ -242,11 +216,11 @@ def documented_dict(request: TradeRequest) -> dict[str, int | float | str | date
 
 def utf16_length(text: str) -> int:
     """The length that MT5 counts: characters beyond the basic plane, such as emoji, take two units."""
-    return len(text) + sum(character > "\uffff" for character in text)
+    return len(text) if text.isascii() else len(text) + sum(character > "\uffff" for character in text)
 
 
 def _cut(text: str, units: int) -> str:
     """As much of the beginning of `text` as fits into so many UTF-16 units."""
-    while utf16_length(text) > units:
+    while text and utf16_length(text) > units:
         text = text[:-1]
     return text

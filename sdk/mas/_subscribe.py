@@ -1,0 +1,112 @@
+"""The dictionaries of the subscriptions. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Final
+
+from mas._fields import INT64, agreed, as_datetime, choice, constant, flag, moment, number, parse, whole
+from mas._shared import Symbol, Target
+from mas_router.errors import CallerError, InvalidField
+from mas_router.mt5_enums import CopyTicks, Timeframe
+from mas_router.mt5_tables import TIMEFRAMES
+
+TICK_MODES: Final = {"all": CopyTicks.ALL, "info": CopyTicks.INFO, "trade": CopyTicks.TRADE}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplayParams(Target):
+    """A subscription. In a backtest a replay of `since`..`until` (UTC nanoseconds), on an account of its own; live,
+    a poll every `interval_ms`. `timeframe` is empty for ticks, `ticks` says which of them.
+    """
+
+    symbol: Symbol
+    timeframe: str = ""
+    ticks: CopyTicks = CopyTicks.ALL
+    since: int = 0
+    until: int = 0
+    interval_ms: int
+    deposit: float
+    source: str
+    seed: int
+    leverage: int
+    margin_mode: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Subscribe(Target):
+    backtest: Annotated[bool, flag(), "backtest_toggle"] = False
+    symbol: Symbol
+    since: Annotated[int | None, moment(), "from"] = None
+    until: Annotated[int | None, moment(), "to"] = None
+    capital: Annotated[float | None, number(0.01, 1e12)] = None
+    captital: Annotated[float | None, number(0.01, 1e12)] = None  # the documentation's misspelling is in use
+    source: Annotated[str, choice({"catalog": "catalog", "synthetic": "synthetic"})] = "catalog"
+    seed: Annotated[int, whole(0, INT64)] = 1
+    leverage: Annotated[int, whole(1, 10_000)] = 100
+    margin_mode: Annotated[str, choice({"hedging": "hedging", "netting": "netting"})] = "hedging"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _SubscribeBars(_Subscribe):
+    timeframe: Annotated[Timeframe, choice(TIMEFRAMES)]
+    interval_ms: Annotated[int, whole(1, 3_600_000)] = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _SubscribeTicks(_Subscribe):
+    interval_ms: Annotated[int, whole(1, 3_600_000)] = 500
+    mode: Annotated[CopyTicks | None, choice(TICK_MODES)] = None
+    flags: Annotated[CopyTicks | None, constant(CopyTicks)] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnsubscribeParams(Target):
+    """What to stop: one time frame of a symbol, or everything of it when `timeframe` is None."""
+
+    symbol: Symbol
+    timeframe: Annotated[Timeframe | None, choice(TIMEFRAMES)] = None
+
+
+def subscribe_bars(params: object) -> ReplayParams:
+    """`subscribe_bars`."""
+    given = parse(_SubscribeBars, params)
+    return _replay(given, given.interval_ms, timeframe=given.timeframe.name)
+
+
+def subscribe_ticks(params: object) -> ReplayParams:
+    """`subscribe_ticks`; `mode` and `flags` are two names for one thing."""
+    given = parse(_SubscribeTicks, params)
+    ticks = agreed(("mode", given.mode), ("flags", given.flags))
+    return _replay(given, given.interval_ms, ticks=CopyTicks.ALL if ticks is None else ticks)
+
+
+def unsubscribe(params: object) -> UnsubscribeParams:
+    """`unsubscribe_bars`, `unsubscribe_ticks`."""
+    return parse(UnsubscribeParams, params)
+
+
+def _replay(
+    given: _Subscribe, interval_ms: int, *, timeframe: str = "", ticks: CopyTicks = CopyTicks.ALL
+) -> ReplayParams:
+    if given.backtest and (given.since is None or given.until is None):
+        raise CallerError("missing 'from' or 'to': a backtest needs both")
+    since, until = given.since or 0, given.until or 0
+    if until and until <= since:
+        raise InvalidField("to", str(as_datetime(until)), f"after from={as_datetime(since)}")
+    return ReplayParams(
+        symbol=given.symbol,
+        timeframe=timeframe,
+        ticks=ticks,
+        since=since,
+        until=until,
+        interval_ms=interval_ms,
+        deposit=agreed(("capital", given.capital), ("captital", given.captital)) or 10_000.0,
+        source=given.source,
+        seed=given.seed,
+        leverage=given.leverage,
+        margin_mode=given.margin_mode,
+        account=given.account,
+        server=given.server,
+        backtest=given.backtest,
+    )
