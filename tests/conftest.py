@@ -1,0 +1,69 @@
+"""Fixtures for all tests: the RabbitMQ of this run, and a fresh vhost of it for each test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.rabbit import Rabbit
+
+BROKER_FIXTURES = {"rabbit", "rabbit_url"}
+FOUND: pytest.StashKey[Rabbit | str] = pytest.StashKey()
+
+
+def _needs_broker(item: pytest.Item) -> bool:
+    return not BROKER_FIXTURES.isdisjoint(getattr(item, "fixturenames", ()))
+
+
+@pytest.hookimpl(tryfirst=True)  # before -m selects by marker
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if _needs_broker(item):
+            item.add_marker("broker")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop(session: pytest.Session) -> None:
+    """Start the broker before the first test, not inside it, where it would count against that test's time-out."""
+    if session.config.option.collectonly or not any(map(_needs_broker, session.items)):
+        return
+    from tests.rabbit import Unavailable, find
+
+    try:
+        found = find(lambda text: _announce(session, text))
+    except Unavailable as error:
+        session.config.stash[FOUND] = str(error)
+        return
+    session.config.stash[FOUND] = found
+    _announce(session, f"RabbitMQ {found.version} ({found.kind}) at {found.url.rpartition('@')[2]}")
+
+
+def _announce(session: pytest.Session, text: str) -> None:
+    if reporter := session.config.pluginmanager.get_plugin("terminalreporter"):
+        reporter.ensure_newline()
+        reporter.write_line(text)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    found = session.config.stash.get(FOUND, None)
+    if found is not None and not isinstance(found, str):
+        found.remove()
+
+
+@pytest.fixture(scope="session")
+def rabbit(pytestconfig: pytest.Config) -> Rabbit:
+    """The RabbitMQ of this run; see `tests.rabbit`. A test that stops it starts it again."""
+    found = pytestconfig.stash[FOUND]
+    if isinstance(found, str):
+        pytest.fail(found, pytrace=False)
+    return found
+
+
+@pytest.fixture
+def rabbit_url(rabbit: Rabbit) -> Iterator[str]:
+    """The URL of a vhost that no other test uses."""
+    with rabbit.vhost() as url:
+        yield url
