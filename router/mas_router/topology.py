@@ -104,7 +104,7 @@ def base() -> list[Declaration]:
 
 def backtest() -> list[Declaration]:
     """The exchange of the simulators and the work queue from which they take new sessions."""
-    arguments = {"x-message-ttl": OPEN_TTL_MS, "x-dead-letter-exchange": DEAD_LETTERS}
+    arguments: Arguments = {"x-message-ttl": OPEN_TTL_MS, "x-dead-letter-exchange": DEAD_LETTERS}
     return [
         *base(),
         Exchange(BACKTEST),
@@ -122,7 +122,7 @@ def session(name: str) -> list[Declaration]:
 def client(name: str, patterns: tuple[str, ...] = ()) -> list[Declaration]:
     """The reply queue of one client: its own events, the events of `patterns`, and its own dead letters."""
     queue = reply_queue(name)
-    arguments = {
+    arguments: Arguments = {
         "x-expires": REPLY_EXPIRES_MS,
         "x-max-length": REPLY_MAX_LENGTH,
         "x-overflow": "drop-head",
