@@ -32,7 +32,10 @@ class Wire(BaseModel):
 
 
 class TradeRequest(Wire):
-    """The 17 fields of an MT5 trade request (MqlTradeRequest). `expiration` is in UTC seconds, `deviation` in points."""
+    """The 17 fields of an MT5 trade request (MqlTradeRequest).
+
+    `expiration` is in UTC seconds, `deviation` in points.
+    """
 
     action: Unsigned
     magic: Unsigned = 0
@@ -109,9 +112,10 @@ class Attach(Wire):
 class Trade(Wire):
     """One trade request. `id` is the client order id: the same id never reaches the market twice.
 
-    `deadline` is on the worker's clock; past it the worker answers STALE. 0: a replay, where only simulated time counts.
-    `at` is the row of the replay at which the strategy is, -1 on a live market. `auto_filling`: the caller named no
-    filling mode, so the symbol's first allowed one may replace FOK.
+    `deadline` is on the worker's clock; past it the worker answers STALE. 0: a replay, where only simulated time
+    counts. `at` is the row of the replay at which the strategy is, -1 on a live market. `auto_filling`: the caller
+    named no filling mode, so the symbol's first allowed one may replace FOK. `keep`: fields of a modification that
+    stay as they are.
     """
 
     kind: Literal["trade"] = "trade"
@@ -124,7 +128,7 @@ class Trade(Wire):
     epoch: Unsigned = 0
     at: Int64 = -1
     auto_filling: bool = False
-    resend: bool = False
+    keep: Annotated[tuple[Name, ...], Field(max_length=8)] = ()
 
 
 class Resolve(Wire):
@@ -383,9 +387,7 @@ Command = Annotated[
     Open | Attach | Trade | Resolve | Query | Check | Calc | Fetch | Advance | Ping | Close,
     Field(discriminator="kind"),
 ]
-Reply = Annotated[
-    Opened | Refused | Report | Answer | Chunk | Pong | Beat, Field(discriminator="kind")
-]
+Reply = Annotated[Opened | Refused | Report | Answer | Chunk | Pong | Beat, Field(discriminator="kind")]
 Message = Annotated[
     Open
     | Attach

@@ -22,7 +22,7 @@ from mas_router.errors import DecodeError
 from mas_router.messages import Message, Refused
 from mas_router.outbox import Outbox
 from mas_router.topology import EVENTS
-from mas_router.transport import Consumer, Delivery, Envelope, OnDelivery, Transport
+from mas_router.transport import Consumer, Delivery, Envelope, Transport
 
 log = logging.getLogger("mas.service")
 
@@ -112,7 +112,8 @@ class Service:
         self.transport = transport
         self.pipeline = Pipeline(transport, handler)
         self._tick, self._interval = tick, interval
-        self._inbox: queue.SimpleQueue[Delivery | None] = queue.SimpleQueue()
+        self._inbox: queue.SimpleQueue[tuple[Delivery, float] | None] = queue.SimpleQueue()
+        self.lag_ms = 0.0
         self._consumers: dict[str, Consumer] = {}
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="mas-service", daemon=True)
@@ -120,10 +121,14 @@ class Service:
     def start(self) -> None:
         self._thread.start()
 
-    @property
-    def receive(self) -> OnDelivery:
+    def receive(self, delivery: Delivery) -> None:
         """Hand in a delivery; it is processed on the service's thread."""
-        return self._inbox.put
+        self._inbox.put((delivery, time.monotonic()))
+
+    def announce(self, reply: Reply) -> None:
+        """Publish once, to whoever listens: what is lost of it is replaced by the next one."""
+        message = Envelope(EVENTS, reply.key, encode(reply.message), type="beat", persistent=False, mandatory=False)
+        self.transport.publish(message)
 
     @property
     def waiting(self) -> int:
@@ -144,23 +149,26 @@ class Service:
 
     def _run(self) -> None:
         due = time.monotonic() + self._interval
-        while True:
-            delivery = self._next(due - time.monotonic())
-            if delivery is _STOP:
-                break
-            if isinstance(delivery, Delivery):
-                self.pipeline.process(delivery)
+        running = True
+        while running:
+            running = self._step(max(0.0, due - time.monotonic()))
             if time.monotonic() >= due:
                 self._run_tick()
                 due = time.monotonic() + self._interval
         self._stopped.set()
 
-    def _next(self, timeout: float) -> Delivery | object | None:
+    def _step(self, timeout: float) -> bool:
+        """Process one delivery if one comes in time; False at the end."""
         try:
-            delivery = self._inbox.get(timeout=max(0.0, timeout))
+            item = self._inbox.get(timeout=timeout)
         except queue.Empty:
-            return None
-        return _STOP if delivery is None else delivery
+            return True
+        if item is None:
+            return False
+        delivery, received = item
+        self.lag_ms = (time.monotonic() - received) * 1000
+        self.pipeline.process(delivery)
+        return True
 
     def _run_tick(self) -> None:
         if self._tick is None:
@@ -169,6 +177,3 @@ class Service:
             self._tick()
         except Exception:
             log.exception("the periodic work of the worker failed", extra={"action": "tick"})
-
-
-_STOP = object()

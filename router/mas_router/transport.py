@@ -111,9 +111,7 @@ class Transport(Protocol):
     def publish(self, envelope: Envelope, on_outcome: OnOutcome | None = None) -> None:
         """Publish without blocking. `on_outcome` gets exactly one Outcome, also at close."""
 
-    def consume(
-        self, queue: str, on_delivery: OnDelivery, *, prefetch: int = 64, auto_ack: bool = False
-    ) -> Consumer:
+    def consume(self, queue: str, on_delivery: OnDelivery, *, prefetch: int = 64, auto_ack: bool = False) -> Consumer:
         """Consume, and again after every reconnect."""
 
     def inspect(self, queue: str, timeout: float = 5.0) -> QueueInfo | None:

@@ -1,0 +1,336 @@
+"""One account of a client: where its commands go, its orders, and what becomes of them.
+
+`BacktestAccount` is a simulated account that a simulator worker holds for this client; `LiveAccount` is served by the
+worker of a terminal. Both send trade commands in the same way and keep the same promise: each order ends in one
+truthful answer. An order without an answer at its deadline is UNKNOWN, and the worker is asked about it until it
+tells.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from functools import partial
+from typing import Protocol
+
+from mas._book import Book, Entry
+from mas._dispatch import Inline
+from mas._line import Line
+from mas.order_id import Known
+from mas_router import topology
+from mas_router.codec import encode
+from mas_router.errors import SessionLost
+from mas_router.messages import (
+    Command,
+    Event,
+    Execution,
+    Message,
+    Refused,
+    Report,
+    Resolve,
+    Status,
+    Trade,
+    TradeRequest,
+)
+from mas_router.orders import IN_FLIGHT, IllegalTransition, State
+from mas_router.transport import Envelope, Outcome
+
+log = logging.getLogger("mas")
+
+NS = 1_000_000_000
+#: How long after its deadline an order may still be answered before it counts as unknown.
+GRACE = 1 * NS
+QUESTIONS = tuple(int(seconds * NS) for seconds in (0.2, 0.5, 1, 2, 5, 10, 30, 60))
+BATCH = 100
+
+
+class Teller(Protocol):
+    """Hands what happened to an order to the user's callbacks."""
+
+    def status(self, account: Account, entry: Entry, status: Status, report: Report) -> None: ...
+
+    def execution(self, account: Account, entry: Entry, execution: Execution, report: Report) -> None: ...
+
+
+class Account:
+    """What backtest and live accounts share."""
+
+    mode: str
+    exchange: str
+
+    def __init__(self, line: Line, teller: Teller, server: str, login: str, new_id: Callable[[], str]) -> None:
+        self.line, self.server, self.login = line, server, login
+        self.book = Book()
+        self.offset = 0  # the worker's clock minus ours, ns
+        self.epoch = 0
+        self.row = -1
+        self.horizon = 0
+        self.lost = ""
+        self.inline: Inline | None = None  # set while a replay runs: its callbacks belong to the caller's thread
+        self._teller, self._new_id = teller, new_id
+        self._lock = threading.RLock()
+        self._seq = 0
+
+    @property
+    def target(self) -> str:
+        """The account in words."""
+        raise NotImplementedError
+
+    def key(self, command: Command) -> str:
+        """The routing key under which the account's worker takes a command."""
+        raise NotImplementedError
+
+    # ---- commands ------------------------------------------------------------------------------------------------
+
+    def call(self, command: Command, timeout: float) -> Message:
+        """Ask the worker and wait. Raises RemoteError, NotConnected."""
+        if self.lost:
+            raise SessionLost(self.lost)
+        return self.line.call(self.exchange, self.key(command), command, timeout, self.target)
+
+    def trade(self, entry: Entry, valid_for: float) -> Future[Entry]:
+        """Send a trade request. The future gets the entry once there is an answer, or there will be none in time."""
+        future: Future[Entry] = Future()
+        entry.future = future
+        now = time.time_ns()
+        entry.due = now + int(valid_for * NS) + GRACE
+        with self._lock:
+            self.book.add(entry)
+        if self.lost:
+            self._deny(entry, "session_lost", self.lost)
+            return future
+        self._publish(entry, self._command(entry, now, valid_for))
+        return future
+
+    def _command(self, entry: Entry, now: int, valid_for: float) -> Trade:
+        return Trade(
+            id=entry.name,
+            client=self.line.client,
+            verb=entry.verb,
+            request=entry.request,
+            deadline=0 if self.row >= 0 else max(0, now + self.offset + int(valid_for * NS)),
+            epoch=self.epoch,
+            at=self.row,
+            auto_filling=entry.auto_filling,
+            keep=entry.keep,
+        )
+
+    def _publish(self, entry: Entry, trade: Trade) -> None:
+        envelope = Envelope(
+            self.exchange,
+            self.key(trade),
+            encode(trade),
+            trade.id,
+            "trade",
+            self.ttl_ms(entry),
+            {"client": self.line.client},
+        )
+        self.line.transport.publish(envelope, partial(self._on_outcome, entry))
+
+    def ttl_ms(self, entry: Entry) -> int | None:
+        """The broker's time to live of a trade command; the worker checks the deadline in any case."""
+        return None
+
+    def find_request(self, name: str) -> Entry | None:
+        with self._lock:
+            return self.book.find(name)
+
+    # ---- what became of them (on the transport's thread) ---------------------------------------------------------
+
+    def _on_outcome(self, entry: Entry, outcome: Outcome) -> None:
+        if outcome is Outcome.CONFIRMED:
+            with self._lock:
+                if entry.known.state is State.NEW:
+                    self.book.set_state(entry, State.QUEUED, "")
+        elif outcome is Outcome.LOST:
+            self.doubt(entry, "connection_lost", self.line.describe(outcome, self.target), final=False)
+        else:
+            if outcome is Outcome.NO_ROUTE:
+                self.suspect()
+            text = f"not sent: {self.line.describe(outcome, self.target)}"
+            self._deny(entry, outcome.value, text)
+
+    def suspect(self) -> None:
+        """A command found no queue: somebody should look whether the worker is still there."""
+
+    def deny(self, entry: Entry, reason: str, message: str) -> None:
+        """Record that an order was refused on this side and never left."""
+        with self._lock:
+            self.book.add(entry)
+        self._deny(entry, reason, message)
+
+    def _deny(self, entry: Entry, reason: str, message: str) -> None:
+        self._conclude(entry, State.DENIED, reason, message, final=True)
+
+    def doubt(self, entry: Entry, reason: str, message: str, *, final: bool) -> None:
+        """Nobody knows whether the order reached the market. `final`: the caller has waited long enough."""
+        text = f"order {entry.name} is in doubt: {message}"
+        self._conclude(entry, State.UNKNOWN, reason, text, final=final)
+
+    def _conclude(self, entry: Entry, state: State, reason: str, message: str, *, final: bool) -> None:
+        with self._lock:
+            known = entry.known.state is state
+            if not known and self.book.set_state(entry, state, message):
+                status = self._local_status(entry, state, reason, message)
+                self._teller.status(self, entry, status, self._local_report(entry))
+            if state is State.DENIED:
+                entry.answered = True
+                self.book.settle(entry)
+        if final:
+            self._resolve_future(entry)
+
+    def _local_status(self, entry: Entry, state: State, reason: str, message: str) -> Status:
+        return Status(
+            id=entry.name,
+            verb=entry.verb,
+            state=state,
+            message=message[:1024],
+            reason=reason,
+            order_type=entry.order_type,
+            time=time.time_ns() + self.offset,
+        )
+
+    def _local_report(self, entry: Entry) -> Report:
+        return Report(
+            session="local",
+            mode="live" if self.mode == "live" else "backtest",
+            server=self.server[:64],
+            login=self.login[:64],
+            seq=0,
+            request=entry.request,
+        )
+
+    def _resolve_future(self, entry: Entry) -> None:
+        future = entry.future
+        if future is not None and not future.done():
+            future.set_result(entry)
+
+    def on_report(self, report: Report) -> None:
+        """Take over what a worker reports; repeated deliveries of the same report change nothing."""
+        with self._lock:
+            if not self._is_new(report):
+                return
+            for event in report.events:
+                self._apply(event, report)
+            if not report.repeated and not report.more:
+                self.horizon = report.horizon
+            entry = self.book.find(report.id) if report.id and not report.more else None
+            if entry is not None:
+                self._answered(entry, report)
+        if entry is not None:
+            self._resolve_future(entry)
+
+    def _is_new(self, report: Report) -> bool:
+        if report.repeated:
+            return True
+        if report.seq <= self._seq:
+            return False
+        if report.seq > self._seq + 1 and self._seq:
+            log.warning("%d reports of %s were lost on the way", report.seq - self._seq - 1, self.target)
+        self._seq = report.seq
+        return True
+
+    def _answered(self, entry: Entry, report: Report) -> None:
+        if report.result is not None:
+            entry.known.retcode = report.result.retcode
+            if entry.verb != "send":
+                entry.known.message = report.result.comment
+        entry.answered = True
+        self.book.settle(entry)
+
+    def _apply(self, event: Event, report: Report) -> None:
+        entry = self._entry_of(event, report)
+        if isinstance(event, Execution):
+            if self.book.apply_execution(entry, event):
+                self._teller.execution(self, entry, event, report)
+            return
+        try:
+            news = self.book.apply_status(entry, event)
+        except IllegalTransition as error:
+            log.error("order %s of %s: %s", entry.name, self.target, error)
+            return
+        if news:
+            self._teller.status(self, entry, event, report)
+
+    def _entry_of(self, event: Event, report: Report) -> Entry:
+        """The order an event is about; one that this client did not send gets an entry when it first shows."""
+        entry = self.book.find(event.id) if event.id else None
+        ticket = event.ticket or event.position
+        entry = entry or self.book.by_ticket(ticket)
+        if entry is None:
+            entry = foreign(event, report)
+            self.book.adopt(entry, ticket)
+        return entry
+
+    def on_refused(self, refused: Refused) -> None:
+        """The worker could not carry out a trade command at all: what it did is not known."""
+        entry = self.find_request(refused.id)
+        if entry is not None:
+            self.doubt(entry, refused.code, refused.message, final=True)
+
+    def on_bounce(self, command_id: str, reason: str) -> None:
+        """A command came back from a queue. That is no proof that it was not executed before."""
+        entry = self.find_request(command_id)
+        if entry is not None and entry.known.state in IN_FLIGHT:
+            self.doubt(entry, reason, f"it came back from the queue ({reason})", final=False)
+
+    # ---- time ----------------------------------------------------------------------------------------------------
+
+    def sweep(self, now: int) -> None:
+        """Give up on orders that are overdue, and ask about those in doubt. Called every quarter of a second."""
+        with self._lock:
+            waiting = list(self.book.in_flight.values())
+        for entry in waiting:
+            if now > entry.due:
+                self.give_up(entry)
+        doubtful = [e for e in waiting if e.known.state is State.UNKNOWN and now >= e.next_question]
+        if doubtful and not self.lost and self.line.transport.connected:
+            self._ask(doubtful[:BATCH], now)
+
+    def give_up(self, entry: Entry) -> None:
+        if entry.known.state in IN_FLIGHT:
+            self.doubt(entry, "no_answer", f"no answer from {self.target} in time", final=True)
+        else:
+            self._resolve_future(entry)
+
+    def ask_again(self) -> None:
+        """After a reconnect: what was in flight may be lost, and its answer, too."""
+        with self._lock:
+            waiting = list(self.book.in_flight.values())
+        now = time.time_ns()
+        for start in range(0, len(waiting), BATCH):
+            self._ask(waiting[start : start + BATCH], now)
+
+    def _ask(self, entries: list[Entry], now: int) -> None:
+        for entry in entries:
+            entry.next_question = now + QUESTIONS[min(entry.asked, len(QUESTIONS) - 1)]
+            entry.asked += 1
+        command = Resolve(id=self._new_id(), client=self.line.client, ids=tuple(entry.name for entry in entries))
+        self.line.send(self.exchange, self.key(command), command, None)
+
+    def lose(self, reason: str) -> None:
+        """The worker is gone for good. Whoever waits is told; later commands are refused with the same words."""
+        with self._lock:
+            if self.lost:
+                return
+            self.lost = reason
+            waiting = list(self.book.in_flight.values())
+        log.error("%s", reason)
+        for entry in waiting:
+            self.doubt(entry, "session_lost", reason, final=True)
+
+
+def foreign(event: Event, report: Report) -> Entry:
+    """An entry for an order that somebody else sent."""
+    request = report.request or TradeRequest(action=0, symbol=event.symbol, magic=event.magic, volume=event.volume)
+    entry = Entry(Known(event.id or f"ticket-{event.ticket or event.position}"), request, event.order_type)
+    entry.known.ticket = event.ticket or event.position
+    return entry
+
+
+def reply_pattern(mode: str, server: str, login: str) -> str:
+    """Every report about an account, whoever caused it."""
+    return f"{mode}.{topology.slug(server)}.{topology.slug(login)}.*.report"

@@ -1,0 +1,88 @@
+"""Where the user's callbacks run: on one thread of their own, or in a replay on the caller's."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+
+log = logging.getLogger("mas")
+
+Call = Callable[[], None]
+
+
+class Dispatcher:
+    """Runs callbacks in order on one daemon thread, which starts with the first of them.
+
+    It is never the thread that reads from the broker, so a callback may send orders and wait for them.
+    """
+
+    def __init__(self) -> None:
+        self._calls: queue.SimpleQueue[Call | None] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._pending = 0
+        self._idle = threading.Condition(self._lock)
+
+    def put(self, call: Call) -> None:
+        with self._lock:
+            self._pending += 1
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="mas-callbacks", daemon=True)
+                self._thread.start()
+        self._calls.put(call)
+
+    def drain(self, timeout: float) -> bool:
+        """Wait until every callback has returned; False at the deadline. From inside a callback: at once."""
+        if threading.current_thread() is self._thread:
+            return True
+        deadline = time.monotonic() + timeout
+        with self._idle:
+            while self._pending:
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    return False
+                self._idle.wait(left)
+        return True
+
+    def close(self) -> None:
+        """No more callbacks: those that still wait are dropped once the running one returns."""
+        with self._lock:
+            if self._thread is not None:
+                self._calls.put(None)
+
+    def _run(self) -> None:
+        while (call := self._calls.get()) is not None:
+            run_safely(call)
+            with self._idle:
+                self._pending -= 1
+                if not self._pending:
+                    self._idle.notify_all()
+
+
+def run_safely(call: Call) -> None:
+    """An exception in a user's callback is logged and must not stop the next one."""
+    try:
+        call()
+    except Exception:
+        log.exception("a callback raised an exception")
+
+
+class Inline:
+    """Collects the callbacks of a replay until the caller's thread runs them. Exceptions go to the caller."""
+
+    def __init__(self) -> None:
+        self._calls: deque[Call] = deque()
+
+    def put(self, call: Call) -> None:
+        self._calls.append(call)
+
+    def run(self) -> None:
+        while self._calls:
+            self._calls.popleft()()
+
+    def __bool__(self) -> bool:
+        return bool(self._calls)

@@ -1,0 +1,319 @@
+"""What stands behind one client: its transports, its accounts, its threads.
+
+The client's methods turn dictionaries into messages; this file knows where they go and brings back what comes. It is
+the listener of every line (transport's thread) and the teller of every account (whoever has news).
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import os
+import secrets
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from mas._account import Account, reply_pattern
+from mas._accounts import BacktestAccount, LiveAccount
+from mas._backend import Backend
+from mas._book import Entry
+from mas._dispatch import Dispatcher
+from mas._keeper import Keeper
+from mas._line import Line
+from mas._views import execution_data, status_data
+from mas_router import topology
+from mas_router.errors import CallerError, Closed, MasError
+from mas_router.messages import Execution, Open, Refused, Report, Status
+
+log = logging.getLogger("mas")
+
+Mode = str
+MakeOpen = Callable[[str, str], Open]
+TICK = 0.1
+PROBE_NS = 1_000_000_000
+
+
+class Callbacks(Protocol):
+    """The methods that a user overrides."""
+
+    def receive_order_status(self, order_id: str, status_data: dict[str, Any]) -> None: ...
+
+    def receive_order_execution(self, order_id: str, execution_data: dict[str, Any]) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How a client connects. An empty URL means the simulator in this process."""
+
+    live_url: str = ""
+    backtest_url: str = ""
+    client_id: str = ""
+    whole_account: bool = False
+    data: str = ""
+    source: str = ""
+    seed: int = 1
+    timeout: float = 10.0
+
+
+class Hub:
+    """The inside of a client."""
+
+    def __init__(self, owner: Callbacks, settings: Settings) -> None:
+        self.settings = settings
+        self.client = settings.client_id or f"c{secrets.token_hex(5)}"
+        self.dispatcher = Dispatcher()
+        self.live: dict[tuple[str, str], LiveAccount] = {}
+        self.backtests: dict[tuple[str, str], BacktestAccount] = {}
+        self.closed = False
+        self._owner = owner
+        self._sessions: dict[str, Account] = {}
+        self._backends: dict[str, tuple[Backend, Line]] = {}
+        self._lock = threading.RLock()
+        self._keeper = Keeper(self._keep, TICK)
+        self._prefix, self._numbers = secrets.token_hex(5), itertools.count(1)
+        self._probed = 0
+        self._pid = os.getpid()
+        self._hears_status = _overrides(owner, "receive_order_status")
+        self._hears_execution = _overrides(owner, "receive_order_execution")
+
+    def new_id(self) -> str:
+        """An id that no other client ever uses."""
+        return f"{self._prefix}-{next(self._numbers)}"
+
+    # ---- connecting ----------------------------------------------------------------------------------------------
+
+    def check_open(self) -> None:
+        if self.closed:
+            raise Closed
+        if os.getpid() != self._pid:
+            raise CallerError("this client was made in another process: make a new one after a fork")
+
+    def line(self, mode: Mode, timeout: float | None = None) -> Line:
+        """The line to the workers of this mode, connected. Raises CallerError, NotConnected."""
+        self.check_open()
+        url = self.settings.live_url if mode == "live" else self.settings.backtest_url
+        with self._lock:
+            if url not in self._backends:
+                self._backends[url] = self._connect(url, timeout or self.settings.timeout)
+            return self._backends[url][1]
+
+    def _connect(self, url: str, timeout: float) -> tuple[Backend, Line]:
+        if url:
+            from mas._connect import connect
+
+            backend = connect(url, self.client, timeout)
+        else:
+            from mas._embedded import embedded
+
+            backend = embedded(self.settings.data or None)
+        line = Line(backend.transport, self.client, self)
+        try:
+            if self.settings.client_id:
+                self._require_unused(backend)
+            line.start(timeout)
+        except MasError:
+            backend.close(1.0)
+            raise
+        backend.transport.watch(self._on_state)
+        return backend, line
+
+    def _require_unused(self, backend: Backend) -> None:
+        info = backend.transport.inspect(topology.reply_queue(self.client))
+        if info is not None and info.consumers:
+            raise CallerError(f"client_id={self.client!r} is in use by another client that is connected now")
+
+    def is_embedded(self, mode: Mode) -> bool:
+        return not (self.settings.live_url if mode == "live" else self.settings.backtest_url)
+
+    def is_connected(self) -> bool:
+        """Every connection that was made is up."""
+        return not self.closed and all(backend.transport.connected for backend, _ in self._backends.values())
+
+    def _on_state(self, connected: bool, reason: str) -> None:
+        if not connected:
+            log.warning("the connection to RabbitMQ is lost: %s", reason)
+            return
+        for account in list(self.backtests.values()):
+            account.reconnected()
+        for live in list(self.live.values()):
+            live.ask_again()
+
+    # ---- accounts ------------------------------------------------------------------------------------------------
+
+    def live_account(self, server: str, login: str, timeout: float | None = None) -> LiveAccount:
+        """The live account; made (not attached) when it is not there yet."""
+        with self._lock:
+            account = self.live.get((server, login))
+            if account is None:
+                line = self.line("live", timeout)
+                account = self.live[server, login] = LiveAccount(line, self, server, login, self.new_id)
+                self._hear_all(line, account)
+            self._keeper.start()
+            return account
+
+    def backtest_account(
+        self, server: str, login: str, make: Callable[[str, str], Open] | None = None
+    ) -> BacktestAccount:
+        """The simulated account of this login; opened when there is none, or when `make` asks for a fresh one."""
+        with self._lock:
+            account = self.backtests.get((server, login))
+            if account is not None and make is None:
+                return account
+            line = self.line("backtest")
+            fresh = BacktestAccount(line, self, server, login, self.new_id)
+            self._sessions[fresh.session] = fresh
+            self._hear_all(line, fresh)
+            try:
+                fresh.open(make or self._default_open(server, login), self.settings.timeout)
+            except MasError:
+                del self._sessions[fresh.session]
+                raise
+            if account is not None:
+                account.close()
+            self.backtests[server, login] = fresh
+            self._keeper.start()
+            return fresh
+
+    def forget_backtest(self, server: str, login: str) -> None:
+        """A lost simulated account makes room for a new one."""
+        account = self.backtests.get((server, login))
+        if account is not None and account.lost:
+            del self.backtests[server, login]
+
+    def _default_open(self, server: str, login: str) -> MakeOpen:
+        def make(command_id: str, session: str) -> Open:
+            return Open(
+                id=command_id, client=self.client, session=session, server=server, login=login, seed=self.settings.seed
+            )
+
+        return make
+
+    def _hear_all(self, line: Line, account: Account) -> None:
+        if self.settings.whole_account:
+            line.also_hear(reply_pattern(account.mode, account.server, account.login), self.settings.timeout)
+
+    def accounts(self) -> list[Account]:
+        with self._lock:
+            return [*self.live.values(), *self._sessions.values()]
+
+    def owner_of(self, ticket: int) -> Account | None:
+        """The account in which a ticket was seen, newest first."""
+        return next((a for a in reversed(self.accounts()) if a.book.by_ticket(ticket) is not None), None)
+
+    # ---- what workers say (transport's thread) -------------------------------------------------------------------
+
+    def on_report(self, report: Report) -> None:
+        self._account_of(report).on_report(report)
+
+    def _account_of(self, report: Report) -> Account:
+        if report.mode == "live":
+            wanted = topology.slug(report.server), topology.slug(report.login)
+            for (server, login), account in self.live.items():
+                if (topology.slug(server), topology.slug(login)) == wanted:
+                    return account
+        return self._sessions.get(report.session) or self._observe(report)
+
+    def _observe(self, report: Report) -> Account:
+        """An account of another client, of which this one asked to hear."""
+        line = next(line for _, line in self._backends.values())
+        account = Account(line, self, report.server, report.login, self.new_id)
+        account.mode, account.exchange = report.mode, topology.BACKTEST
+        self._sessions[report.session] = account
+        return account
+
+    def on_refused(self, refused: Refused) -> None:
+        lost = self._sessions.get(refused.id)
+        if refused.code == "session_closed" and lost is not None:
+            lost.lose(refused.message)
+            return
+        for account in self.accounts():
+            account.on_refused(refused)
+
+    def on_bounce(self, command_id: str, reason: str) -> None:
+        for account in self.accounts():
+            account.on_bounce(command_id, reason)
+
+    # ---- what users hear -----------------------------------------------------------------------------------------
+
+    def status(self, account: Account, entry: Entry, status: Status, report: Report) -> None:
+        public = (entry.subject or entry).identify()
+        if self._hears_status:
+            data = status_data(status, report, entry)
+            self._put(account, lambda: self._owner.receive_order_status(public, data))
+
+    def execution(self, account: Account, entry: Entry, execution: Execution, report: Report) -> None:
+        public = entry.identify()
+        if self._hears_execution:
+            data = execution_data(execution, report, entry)
+            self._put(account, lambda: self._owner.receive_order_execution(public, data))
+
+    def tell_denied(self, entry: Entry) -> None:
+        """An order that was refused before it had an account: its one status."""
+        if not self._hears_status or self.closed:
+            return
+        known, mode = entry.known, "backtest"
+        status = Status(
+            id=entry.name, state=known.state, message=known.message[:1024], reason="denied", time=time.time_ns()
+        )
+        data = status_data(status, Report(session="local", mode=mode, seq=0, request=entry.request), entry)
+        public = entry.identify()
+        self.dispatcher.put(lambda: self._owner.receive_order_status(public, data))
+
+    def _put(self, account: Account, call: Callable[[], None]) -> None:
+        (account.inline or self.dispatcher).put(call)
+
+    # ---- time and end --------------------------------------------------------------------------------------------
+
+    def _keep(self) -> None:
+        now = time.time_ns()
+        for backend, _ in list(self._backends.values()):
+            backend.tick()
+        for account in self.accounts():
+            if account.book.in_flight:
+                account.sweep(now)
+        if now - self._probed > PROBE_NS:
+            self._probed = now
+            self._probe(now)
+
+    def _probe(self, now: int) -> None:
+        if not self.is_embedded("backtest"):
+            for account in list(self.backtests.values()):
+                account.probe(now)
+
+    def close(self, timeout: float) -> None:
+        """Wait for what is in flight, deliver the callbacks that are left, and leave. May be called twice."""
+        with self._lock:
+            if self.closed:
+                return
+            self.closed = True
+        deadline = time.monotonic() + timeout
+        self._wait_answers(deadline)
+        self.dispatcher.drain(max(0.1, deadline - time.monotonic()))
+        for account in self.backtests.values():
+            account.close()
+        self._keeper.stop()
+        for backend, _ in self._backends.values():
+            backend.close(max(0.5, deadline - time.monotonic()))
+        self.dispatcher.drain(0.5)
+        self.dispatcher.close()
+
+    def _wait_answers(self, deadline: float) -> None:
+        for account in self.accounts():
+            for entry in list(account.book.in_flight.values()):
+                future = entry.future
+                if future is not None and not future.done():
+                    _wait(future, deadline - time.monotonic())
+
+
+def _wait(future: Any, timeout: float) -> None:
+    event = threading.Event()
+    future.add_done_callback(lambda _: event.set())
+    event.wait(max(0.0, timeout))
+
+
+def _overrides(owner: object, name: str) -> bool:
+    """Whether the user's class has this callback: without it nobody looks at the dictionaries."""
+    return not getattr(getattr(type(owner), name), "__mas_default__", False) or name in vars(owner)

@@ -1,0 +1,127 @@
+"""A backtest over a range of quotes, on the thread that asked for it.
+
+The worker holds the market and the account; the client is the clock. Rows travel ahead in chunks. Between two events of
+the account nothing is asked of the worker: it says with every report up to which row nothing can happen (`horizon`).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from mas._accounts import BacktestAccount
+from mas._dispatch import Inline
+from mas._line import accepted
+from mas_router.columns import BarColumns, TickColumns, unpack_columns
+from mas_router.errors import NotConnected, RemoteError
+from mas_router.messages import Advance, Chunk, Fetch, Message
+
+ROWS = 1000
+AHEAD = 4
+PATIENCE = 60.0
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+Row = dict[str, Any]
+OnRow = Callable[[str, Row, bool], None]
+
+
+class Replay:
+    """One run over the rows of a session."""
+
+    def __init__(self, account: BacktestAccount, symbol: str, timeframe: str, on_row: OnRow, new_id: Callable[[], str]):
+        self._account, self._symbol, self._timeframe = account, symbol, timeframe
+        self._on_row, self._new_id = on_row, new_id
+        self._stopped = False
+        self._inline = Inline()
+
+    def stop(self) -> None:
+        """End the replay before its next row."""
+        self._stopped = True
+
+    def run(self) -> None:
+        """Show every row to the strategy. An exception in a callback ends the replay and is the caller's."""
+        account, opened = self._account, self._account.opened
+        assert opened is not None  # noqa: S101  (an open session is what a replay is made from)
+        account.inline = self._inline
+        try:
+            last = opened.rows - 1
+            for number, row in enumerate(self._rows(opened.rows)):
+                if self._stopped:
+                    break
+                self._show(number, row, number == last)
+            self._inline.run()
+        finally:
+            account.inline = None
+
+    def _show(self, number: int, row: Row, is_end: bool) -> None:
+        account = self._account
+        if number >= account.horizon:
+            self._advance(number)
+        account.row = number
+        if self._inline:
+            self._inline.run()
+        self._on_row(self._symbol, row, is_end)
+        if self._inline:
+            self._inline.run()
+
+    def _advance(self, number: int) -> None:
+        """Hear of everything that happened up to this row, before the strategy sees it."""
+        command = Advance(id=self._new_id(), client=self._account.line.client, to=number)
+        self._account.call(command, PATIENCE)
+
+    # ---- rows, ahead of the strategy -----------------------------------------------------------------------------
+
+    def _rows(self, count: int) -> Iterator[Row]:
+        waiting: deque[Future[Message]] = deque()
+        starts = iter(range(0, count, ROWS))
+        for start in starts:
+            waiting.append(self._fetch(start))
+            if len(waiting) >= AHEAD:
+                yield from self._unpack(waiting.popleft())
+        while waiting:
+            yield from self._unpack(waiting.popleft())
+
+    def _fetch(self, start: int) -> Future[Message]:
+        account = self._account
+        command = Fetch(id=self._new_id(), client=account.line.client, start=start, count=ROWS)
+        return account.line.start_call(account.exchange, account.key(command), command, account.target)
+
+    def _unpack(self, future: Future[Message]) -> Iterator[Row]:
+        try:
+            chunk = accepted(future.result(PATIENCE))
+        except FutureTimeout:
+            raise NotConnected(f"no quotes from {self._account.target} within {PATIENCE:g} s") from None
+        if not isinstance(chunk, Chunk):
+            raise RemoteError(f"unexpected answer to fetch: {chunk.kind}")
+        columns = unpack_columns(chunk.columns, chunk.count)
+        return self._bars(columns) if isinstance(columns, BarColumns) else self._ticks(columns)
+
+    def _bars(self, columns: BarColumns) -> Iterator[Row]:
+        symbol, timeframe = self._symbol, self._timeframe
+        for time, first, high, low, close, volume in zip(*columns, strict=True):
+            yield {
+                "time": _EPOCH + timedelta(microseconds=time // 1000),
+                "open": first,
+                "high": high,
+                "low": low,
+                "close": close,
+                "volume": volume,
+                "symbol": symbol,
+                "timeframe": timeframe,
+            }
+
+    def _ticks(self, columns: TickColumns) -> Iterator[Row]:
+        symbol = self._symbol
+        for time, bid, ask, last, volume in zip(*columns, strict=True):
+            yield {
+                "time": _EPOCH + timedelta(microseconds=time // 1000),
+                "bid": bid,
+                "ask": ask,
+                "last": last,
+                "volume": volume,
+                "symbol": symbol,
+            }

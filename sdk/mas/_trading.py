@@ -1,0 +1,177 @@
+"""Orders: send, cancel, modify. Turns the documented dictionaries into trade commands and waits for their answers."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
+
+from mas import mt5, params
+from mas._account import NS, Account
+from mas._book import Entry
+from mas._hub import Hub
+from mas.order_id import Known, OrderId
+from mas.params import OrderParams, Target
+from mas_router.errors import CallerError, MasError
+from mas_router.messages import TradeRequest
+from mas_router.mt5 import order_type_name
+from mas_router.orders import State
+
+log = logging.getLogger("mas")
+
+VALID_FOR = 5.0
+REPLAY_PATIENCE = 60.0
+_DONE = frozenset(
+    {
+        mt5.TRADE_RETCODE_PLACED,
+        mt5.TRADE_RETCODE_DONE,
+        mt5.TRADE_RETCODE_DONE_PARTIAL,
+        mt5.TRADE_RETCODE_NO_CHANGES,  # what was asked for is the case
+    }
+)
+_NOTHING = TradeRequest(action=0)
+
+
+class Desk:
+    """Sends trade requests for a client and knows which account each of them is for."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+        self.current: tuple[str, str] = ("", "")  # server and login of the newest login
+
+    # ---- accounts ------------------------------------------------------------------------------------------------
+
+    def account(self, target: Target, *, backtest: bool | None = None, ticket: int = 0) -> Account:
+        """The account that a call is about. Raises CallerError when that is not clear."""
+        server, login = self.names(target)
+        mode = target.backtest if target.backtest is not None else backtest
+        if mode is None and ticket and not target.account:
+            owner = self._hub.owner_of(ticket)
+            if owner is not None:
+                return owner
+        if mode is None:
+            mode = self._mode(server, login)
+        return self._hub.backtest_account(server, login) if mode else self._hub.live_account(server, login)
+
+    def names(self, target: Target) -> tuple[str, str]:
+        server, login = self.current
+        return target.server or server, target.account or login
+
+    def _mode(self, server: str, login: str) -> bool:
+        """Nobody said whether it is a backtest: the attached live account counts, then an open simulated one."""
+        live = self._hub.live.get((server, login))
+        if live is not None and live.attached:
+            return False
+        if (server, login) in self._hub.backtests:
+            return True
+        raise CallerError(
+            "no account is attached: login() found no worker for it; give backtest_toggle=True for a simulated account"
+        )
+
+    # ---- orders --------------------------------------------------------------------------------------------------
+
+    def send(self, raw: object) -> OrderId:
+        """Send one order and wait for its answer, at most until its deadline and one second more."""
+        entry, account = self._start(raw)
+        return self._finish(entry, account)
+
+    def submit(self, raw: object) -> Future[OrderId]:
+        """Send one order; the future gets what `send` would have returned. Never raises."""
+        promise: Future[OrderId] = Future()
+        promise.set_running_or_notify_cancel()
+        entry, _ = self._start(raw)
+        started = entry.future
+        if started is None:
+            promise.set_result(entry.identify())
+        else:
+            started.add_done_callback(lambda _: promise.set_result(entry.identify()))
+        return promise
+
+    def send_many(self, raws: Sequence[object]) -> list[OrderId]:
+        """Send a burst: all are on their way before the first answer is awaited."""
+        started = [self._start(raw) for raw in raws]
+        return [self._finish(entry, account) for entry, account in started]
+
+    def _start(self, raw: object) -> tuple[Entry, Account | None]:
+        try:
+            self._hub.check_open()
+            order = params.send_order(raw, time.time_ns())
+            account = self.account(order)
+        except MasError as error:
+            return self._local(_NOTHING, str(error)), None
+        known = self._known(order, account)
+        if known is not None:
+            return known, account
+        entry = self._entry(order)
+        account.trade(entry, self._valid_for(order, account))
+        return entry, account
+
+    def _entry(self, order: OrderParams) -> Entry:
+        kind = order_type_name(order.request.type) if order.verb == "send" else ""
+        return Entry(
+            Known(order.client_order_id or self._hub.new_id()),
+            order.request,
+            kind,
+            verb=order.verb,
+            note=order.note,
+            auto_filling=order.auto_filling,
+            keep=order.keep,
+        )
+
+    def _known(self, order: OrderParams, account: Account) -> Entry | None:
+        """The order that has this client_order_id already, if it is the same order: it is not sent again."""
+        entry = account.find_request(order.client_order_id) if order.client_order_id else None
+        if entry is None:
+            return None
+        if entry.request == order.request:
+            return entry
+        text = f"client_order_id={order.client_order_id!r} was used before, for another order; it was not sent"
+        return self._local(order.request, text)
+
+    def _local(self, request: TradeRequest, text: str) -> Entry:
+        known = Known(self._hub.new_id())
+        known.state, known.message = State.DENIED, text
+        entry = Entry(known, request, "")
+        self._hub.tell_denied(entry)
+        return entry
+
+    def _valid_for(self, order: OrderParams, account: Account) -> float:
+        if order.valid_for is not None:
+            return order.valid_for
+        return REPLAY_PATIENCE if account.row >= 0 else VALID_FOR
+
+    def _finish(self, entry: Entry, account: Account | None) -> OrderId:
+        if account is not None and entry.future is not None:
+            self._wait(entry, account)
+        return entry.identify()
+
+    def _wait(self, entry: Entry, account: Account) -> None:
+        future = entry.future
+        if future is None:
+            return
+        try:
+            future.result(max(0.0, (entry.due - time.time_ns()) / NS))
+        except FutureTimeout:
+            account.give_up(entry)
+
+    # ---- changes -------------------------------------------------------------------------------------------------
+
+    def change(self, read: Callable[..., OrderParams], raw: object) -> bool:
+        """Cancel or modify; True only when the trade server confirmed it. Never raises: why not is in the log."""
+        try:
+            self._hub.check_open()
+            return self._change(read(raw))
+        except MasError as error:
+            log.warning("%s", error)
+            return False
+
+    def _change(self, order: OrderParams) -> bool:
+        ticket = order.request.order or order.request.position
+        account = self.account(order, ticket=ticket)
+        entry = self._entry(order)
+        entry.subject = account.book.by_ticket(ticket)
+        account.trade(entry, self._valid_for(order, account))
+        self._wait(entry, account)
+        return entry.answered and entry.known.retcode in _DONE

@@ -1,0 +1,111 @@
+"""From events and records to the documented dictionaries. Pure.
+
+The documented names stay as they are; what is added next to them is listed in `docs/reference/events.md`.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from mas._book import Entry
+from mas_router import mt5
+from mas_router.messages import Execution, Report, Row, Scalar, Status
+from mas_router.orders import FINAL, State
+from mas_router.request import documented_dict
+
+SCHEMA = 1
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_TRANSIENT = frozenset(
+    {
+        mt5.TRADE_RETCODE_REQUOTE,
+        mt5.TRADE_RETCODE_PRICE_CHANGED,
+        mt5.TRADE_RETCODE_PRICE_OFF,
+        mt5.TRADE_RETCODE_TOO_MANY_REQUESTS,
+    }
+)
+
+
+def when(ns: int) -> datetime:
+    """An aware UTC time; microseconds are the finest that a datetime holds."""
+    return _EPOCH + timedelta(microseconds=ns // 1000)
+
+
+def retcode_name(retcode: int) -> str:
+    try:
+        return f"TRADE_RETCODE_{mt5.Retcode(retcode).name.removeprefix('TRADE_RETCODE_')}"
+    except ValueError:
+        return ""
+
+
+def status_data(status: Status, report: Report, entry: Entry) -> dict[str, Any]:
+    """What `receive_order_status` gets: status, retcode, message, request, action; and what is added."""
+    known = entry.known
+    data: dict[str, Any] = {
+        "status": status.retcode,
+        "retcode": status.retcode,
+        "retcode_name": retcode_name(status.retcode),
+        "message": status.message,
+        "request": documented_dict(report.request or entry.request),
+        "state": status.state.value,
+        "reason": status.reason,
+        "client_order_id": entry.name,
+        "ticket": status.ticket or known.ticket,
+        "position_id": status.position or known.position,
+        "order_type": status.order_type or entry.order_type,
+        "symbol": status.symbol or entry.request.symbol,
+        "volume": status.volume or entry.request.volume,
+        "filled_volume": known.filled,
+        "remaining_volume": round((status.volume or entry.request.volume) - known.filled, 8),
+        "price": status.price,
+        "final": status.state in FINAL,
+        "outcome": "ambiguous" if status.state is State.UNKNOWN else "definitive",
+        "reconciled": entry.reconciled,
+        "retryable": status.retcode in _TRANSIENT,
+        "time": when(status.time),
+        **_common(report, status.magic or entry.request.magic),
+    }
+    if status.verb != "send":
+        data["action"] = status.verb
+    return data
+
+
+def execution_data(execution: Execution, report: Report, entry: Entry) -> dict[str, Any]:
+    """What `receive_order_execution` gets: price, volume, symbol, time, type; and what is added."""
+    data = execution.model_dump(exclude={"kind", "id", "time", "position", "order_type", "row"})
+    return {
+        **data,
+        "time": when(execution.time),
+        "time_msc": execution.time // 1_000_000,
+        "type": execution.order_type,
+        "position_id": execution.position,
+        "client_order_id": entry.name,
+        **_common(report, execution.magic),
+    }
+
+
+def _common(report: Report, magic: int) -> dict[str, Any]:
+    return {
+        "magic": magic,
+        "account": report.login,
+        "broker": report.server,
+        "mode": report.mode,
+        "session": report.session,
+        "seq": report.seq,
+        "schema": SCHEMA,
+    }
+
+
+def record(row: Row) -> dict[str, Any]:
+    """A position, order or deal: times as aware datetimes, `_msc` times as the integers that MT5 has."""
+    return {name: _time(value) if _is_time(name) else value for name, value in row.items()}
+
+
+def _is_time(name: str) -> bool:
+    return (
+        name.startswith("time") and not name.endswith("_msc") and name not in ("time", "type_time")
+    ) or name == "time"
+
+
+def _time(value: Scalar) -> datetime | None:
+    return datetime.fromtimestamp(value, UTC) if isinstance(value, int | float) and value else None

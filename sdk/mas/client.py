@@ -1,0 +1,296 @@
+"""The client: what a strategy subclasses.
+
+Every method takes one dictionary, as documented in `docs/reference/sdk.md`. Methods that trade answer with values, not
+exceptions: a strategy that runs for days must not end because one order was wrong. Connecting and logging in raise.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import time
+import warnings
+import weakref
+from concurrent.futures import Future
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Final, Literal, Self, TypeVar
+
+from mas import params
+from mas._hub import Hub, Settings
+from mas._market import MarketData
+from mas._records import Records
+from mas._trading import Desk
+from mas.order_id import OrderId
+from mas_router.errors import CallerError
+
+F = TypeVar("F")
+Params = dict[str, Any]
+NONE: Final[Params] = {}
+_OPEN: weakref.WeakSet[Client] = weakref.WeakSet()
+EXIT_SECONDS = 5.0
+
+
+class NoWorkerWarning(UserWarning):
+    """No worker serves the account that was logged in to."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Inside:
+    """The parts behind a client, each for one subject."""
+
+    hub: Hub
+    desk: Desk
+    records: Records
+    market: MarketData
+
+
+def _default(method: F) -> F:
+    """Mark a callback that does nothing, so that nothing is prepared for it."""
+    method.__mas_default__ = True  # type: ignore[attr-defined]
+    return method
+
+
+class Client:
+    """A strategy's line to its accounts, real or simulated.
+
+    `url` names RabbitMQ (`amqp://user:password@host:5672/vhost`, several separated by commas); the default is MAS_URL.
+    Live and backtest may be apart: `live_url` (MAS_LIVE_URL) and `backtest_url` (MAS_BACKTEST_URL). Without any of
+    them the simulator runs in this process. `events="account"` also delivers what other clients do on the same
+    accounts. `client_id` keeps the reply queue over a restart of the program, so that missed events arrive; one
+    program at a time may use it. `data` is the directory of the quote catalog of an embedded simulator, `seed` the
+    seed of its synthetic market.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        *,
+        live_url: str | None = None,
+        backtest_url: str | None = None,
+        client_id: str = "",
+        events: Literal["own", "account"] = "own",
+        data: str | os.PathLike[str] | None = None,
+        seed: int = 1,
+        timeout: float = 10.0,
+    ) -> None:
+        if events not in ("own", "account"):
+            raise CallerError(f"events={events!r} is not allowed: 'own' or 'account'")
+        both = os.environ.get("MAS_URL", "") if url is None else url
+        settings = Settings(
+            live_url=_first(live_url, url, "MAS_LIVE_URL", both),
+            backtest_url=_first(backtest_url, url, "MAS_BACKTEST_URL", both),
+            client_id=params.client_id(client_id),
+            whole_account=events == "account",
+            data=os.fspath(data) if data is not None else "",
+            seed=seed,
+            timeout=timeout,
+        )
+        hub = Hub(self, settings)
+        desk = Desk(hub)
+        self.__inside = _Inside(hub, desk, Records(hub, desk), MarketData(hub, desk, self))
+        _OPEN.add(self)
+
+    # ---- the inside ----------------------------------------------------------------------------------------------
+
+    @property
+    def _mas(self) -> _Inside:
+        """A subclass may forget to call `super().__init__()`: then the defaults count."""
+        try:
+            return self.__inside
+        except AttributeError:
+            Client.__init__(self)
+            return self.__inside
+
+    # ---- callbacks -----------------------------------------------------------------------------------------------
+
+    @_default
+    def receive_order_status(self, order_id: str, status_data: dict[str, Any]) -> None:
+        """An order's state changed.
+
+        Override it. `order_id` is what `send_order` returned; see `docs/reference/events.md`.
+        """
+
+    @_default
+    def receive_order_execution(self, order_id: str, execution_data: dict[str, Any]) -> None:
+        """A deal was made for an order. Override it. Comes after the order's status, one call for each deal."""
+
+    def receive_bars(self, symbol: str, data: dict[str, Any], is_end: bool = False) -> None:
+        """A bar of `subscribe_bars` is complete. Override it. Times are aware UTC; `is_end` marks the last one."""
+
+    def receive_ticks(self, symbol: str, data: dict[str, Any], is_end: bool = False) -> None:
+        """A tick of `subscribe_ticks`. Override it."""
+
+    # ---- accounts ------------------------------------------------------------------------------------------------
+
+    def login(self, params_: dict[str, Any]) -> bool:
+        """Select an account: account, password, server, timeout (ms).
+
+        True when a worker serves the account; False, with one warning, when none does: a backtest works all the same.
+        May be repeated; the last account is the default. The password is not sent anywhere by this call.
+        Raises LoginRefused (the worker refuses), NotConnected (RabbitMQ does not answer), CallerError (parameters).
+        """
+        given = params.login_params(params_)
+        hub = self._mas.hub
+        hub.check_open()
+        self._mas.desk.current = (given.server, given.account)
+        hub.forget_backtest(given.server, given.account)
+        if hub.is_embedded("live"):
+            self._warn(f"account {given.account} at {given.server} is not connected: MAS_URL names no RabbitMQ")
+            return False
+        seconds = given.timeout_ms / 1000
+        attached = hub.live_account(given.server, given.account, seconds).attach(seconds)
+        if not attached:
+            self._warn(f"no MT5 worker serves account {given.account} at {given.server}")
+        return attached
+
+    switch_account = login
+
+    def _warn(self, reason: str) -> None:
+        text = f"{reason}. Backtests work; live orders will be refused."
+        warnings.warn(text, NoWorkerWarning, stacklevel=3)
+
+    # ---- orders --------------------------------------------------------------------------------------------------
+
+    def send_order(self, params_: dict[str, Any]) -> OrderId:
+        """Send an order and wait for the answer: the ticket as a string, or the text of the error. Never raises.
+
+        Required: symbol, order_type, volume, backtest_toggle. See `docs/reference/sdk.md` for all fields and `OrderId`
+        for what the answer tells. Waits until the order's deadline (`valid_for`, 5 s) and one second more at most.
+        """
+        return self._mas.desk.send(params_)
+
+    def submit(self, params_: dict[str, Any]) -> Future[OrderId]:
+        """As `send_order`, but returns at once; the future gets the OrderId."""
+        return self._mas.desk.submit(params_)
+
+    def send_orders(self, many: list[dict[str, Any]]) -> list[OrderId]:
+        """Send a burst of orders; one answer for each, in the same order."""
+        return self._mas.desk.send_many(many)
+
+    def cancel_order(self, params_: dict[str, Any]) -> bool:
+        """Cancel a pending order: order_id, comment. True only when the trade server confirmed it."""
+        return self._mas.desk.change(params.cancel_order, params_)
+
+    def modify_order(self, params_: dict[str, Any]) -> bool:
+        """Change a pending order: order_id, price, sl, tp, stoplimit, expiration.
+
+        What is not given stays; 0 removes.
+        """
+        return self._mas.desk.change(lambda raw: params.modify_order(raw, time.time_ns()), params_)
+
+    def modify_position_sltp(self, params_: dict[str, Any]) -> bool:
+        """Change the stop loss and take profit of a position: position_id, sl, tp.
+
+        What is not given stays; 0 removes.
+        """
+        return self._mas.desk.change(params.modify_position_sltp, params_)
+
+    # ---- records and calculations --------------------------------------------------------------------------------
+
+    def get_account_info(self, params_: Params = NONE) -> dict[str, Any]:
+        """The 28 AccountInfo fields of MT5; {"error": text} on failure."""
+        return self._mas.records.account(params_)
+
+    def get_positions(self, params_: Params = NONE) -> list[dict[str, Any]]:
+        """Open positions: symbol, group (wildcards), ticket. TradePosition fields, times as aware UTC datetimes."""
+        return self._mas.records.rows(params.positions, params_)
+
+    def get_pending_orders(self, params_: Params = NONE) -> list[dict[str, Any]]:
+        """Pending orders: symbol, group, ticket. TradeOrder fields."""
+        return self._mas.records.rows(params.pending_orders, params_)
+
+    def get_orders_total(self, params_: Params = NONE) -> int:
+        """The number of pending orders."""
+        return len(self.get_pending_orders(params_))
+
+    def get_history_orders(self, params_: Params = NONE) -> list[dict[str, Any]]:
+        """Orders that are done, by the time they were done: from, to, symbol, ticket, position. TradeOrder fields."""
+        return self._mas.records.rows(params.history_orders, params_)
+
+    def get_history_orders_total(self, params_: Params = NONE) -> int:
+        """The number of orders that `get_history_orders` returns."""
+        return len(self.get_history_orders(params_))
+
+    def get_order_history(self, params_: Params = NONE) -> list[dict[str, Any]]:
+        """Deals: from, to, symbol, ticket (of the order), position. TradeDeal fields."""
+        return self._mas.records.rows(params.order_history, params_)
+
+    def get_symbols(self, params_: Params = NONE) -> list[dict[str, Any]]:
+        """Symbols of the account: group (wildcards)."""
+        return self._mas.records.rows(params.symbols, params_)
+
+    def get_symbols_total(self, params_: Params = NONE) -> int:
+        """The number of symbols that `get_symbols` returns."""
+        return len(self.get_symbols(params_))
+
+    def order_check(self, params_: dict[str, Any]) -> dict[str, Any]:
+        """Would this order pass? retcode (0 = yes), balance, equity, profit, margin ... after it; {} on failure."""
+        return self._mas.records.check(params_)
+
+    def calc_order_margin(self, params_: dict[str, Any]) -> float:
+        """The margin of an order in the account's currency: action, symbol, volume, price. -1.0 on failure."""
+        return self._mas.records.calculate(params.calc_order_margin, params_)
+
+    def calc_order_profit(self, params_: dict[str, Any]) -> float:
+        """The profit in the account's currency: action, symbol, volume, price_open, price_close. -1.0 on failure."""
+        return self._mas.records.calculate(params.calc_order_profit, params_)
+
+    # ---- market data ---------------------------------------------------------------------------------------------
+
+    def subscribe_bars(self, params_: dict[str, Any]) -> None:
+        """Bars to `receive_bars`. In a backtest: replays from..to on a fresh account, and returns at its end.
+
+        Callbacks of the account run meanwhile on this thread, in simulated time. Raises DataMissing, CallerError,
+        NotConnected; an exception in a callback ends the replay and is raised here.
+        """
+        self._mas.market.bars(params_)
+
+    def subscribe_ticks(self, params_: dict[str, Any]) -> None:
+        """Ticks to `receive_ticks`; otherwise as `subscribe_bars`."""
+        self._mas.market.ticks(params_)
+
+    def unsubscribe_bars(self, params_: dict[str, Any]) -> None:
+        """End the replay of this symbol (and timeframe) before its next bar."""
+        self._mas.market.stop(params.unsubscribe(params_), ticks=False)
+
+    def unsubscribe_ticks(self, params_: dict[str, Any]) -> None:
+        """End the replay of this symbol before its next tick."""
+        self._mas.market.stop(params.unsubscribe(params_), ticks=True)
+
+    def stop_all_subscriptions(self) -> None:
+        """End every replay before its next row."""
+        self._mas.market.stop_all()
+
+    # ---- end -----------------------------------------------------------------------------------------------------
+
+    def check_connection(self) -> bool:
+        """Whether commands can be sent now."""
+        return self._mas.hub.is_connected()
+
+    def close(self, timeout: float = 10.0) -> None:
+        """Wait for orders in flight and callbacks that are due, then disconnect. May be repeated; never raises."""
+        self._mas.hub.close(timeout)
+        _OPEN.discard(self)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _first(given: str | None, url: str | None, variable: str, default: str) -> str:
+    """An argument wins over the environment, the special one over the general one."""
+    if given is not None:
+        return given
+    return default if url is not None else os.environ.get(variable, default)
+
+
+@atexit.register
+def _close_all() -> None:
+    """A program that ends right after `send_order` still hears what became of the order."""
+    for client in list(_OPEN):
+        client.close(EXIT_SECONDS)

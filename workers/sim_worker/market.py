@@ -1,0 +1,181 @@
+"""The market of one session: which quotes the engine sees, and when.
+
+Pure: time comes in as an argument. Two kinds: `WallMarket` follows the wall clock with a synthetic feed,
+`ReplayMarket` follows the rows of a replay. Both move the engine from event to event with array scans
+(`Engine.next_event`), so a quote at which nothing can happen costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+
+from sim_worker.bars import Replay
+from sim_worker.engine import Change, Engine
+from sim_worker.quotes import Quotes
+from sim_worker.specs import SymbolSpec, conversion_symbols
+from sim_worker.synthetic import SyntheticFeed
+
+MS = 1_000_000
+WALL_INTERVAL = 250 * MS
+FIRST_WINDOW, LAST_WINDOW = 2_048, 262_144
+#: After a long sleep the feed is caught up in slices of this many ticks, so memory stays bounded.
+SLICE = 14_400
+
+
+class Market(Protocol):
+    """Quotes for an engine."""
+
+    synthetic: bool
+    rows: int
+
+    def advance(self, engine: Engine, to: int) -> list[Change]:
+        """Bring the engine to this moment: a wall-clock time (ns) or a row. Never goes back."""
+
+    def watch(self, symbol: str) -> bool:
+        """Make sure that a symbol is quoted; False if this market has no such symbol."""
+
+    def horizon(self, engine: Engine) -> int:
+        """The first row at which anything can happen; 0 on the wall clock."""
+
+    def now(self, to: int) -> int:
+        """The market's time (UTC ns) at that moment."""
+
+
+def run(engine: Engine, symbol: str, quotes: Quotes) -> list[Change]:
+    """Feed quotes of one symbol, touching the engine only where something can happen, and at the end."""
+    changes: list[Change] = []
+    start, end = 0, len(quotes)
+    while start < end:
+        at = start + engine.next_event(symbol, quotes.time[start:], quotes.bid[start:], quotes.ask[start:])
+        at = min(at, end - 1)
+        changes += engine.quote(symbol, int(quotes.time[at]), float(quotes.bid[at]), float(quotes.ask[at]))
+        start = at + 1
+    return changes
+
+
+class WallMarket:
+    """A market around the clock whose ticks are a function of seed, symbol and time."""
+
+    synthetic = True
+    rows = 0
+
+    def __init__(self, seed: int, start: int, find: Callable[[str], SymbolSpec | None], currency: str) -> None:
+        self._seed, self._start, self._find, self._currency = seed, start, find, currency
+        self._feeds: dict[str, SyntheticFeed] = {}
+        self._seen: dict[str, int] = {}
+
+    def watch(self, symbol: str) -> bool:
+        spec = self._find(symbol)
+        if spec is None:
+            return False
+        for name in (symbol, *conversion_symbols(spec, self._currency)):
+            other = self._find(name)
+            if name not in self._feeds and other is not None:
+                self._feeds[name] = SyntheticFeed(self._seed, other, self._start, WALL_INTERVAL)
+                self._seen[name] = -1
+        return True
+
+    def advance(self, engine: Engine, to: int) -> list[Change]:
+        changes: list[Change] = []
+        active = sorted(engine.active_symbols() & self._feeds.keys())
+        if active:
+            changes = self._follow(engine, active, to)
+        for symbol in self._feeds.keys() - set(active):
+            self._jump(engine, symbol, to)
+        return changes + engine.clock(to)
+
+    def _jump(self, engine: Engine, symbol: str, to: int) -> None:
+        """Nothing rests in this symbol: only its newest tick matters."""
+        index = self._feeds[symbol].index_at(to)
+        if index > self._seen[symbol]:
+            tick = self._feeds[symbol].quotes(index, 1)
+            engine.quote(symbol, int(tick.time[0]), float(tick.bid[0]), float(tick.ask[0]))
+            self._seen[symbol] = index
+
+    def _follow(self, engine: Engine, active: list[str], to: int) -> list[Change]:
+        """All ticks of the active symbols, in the order of time, in slices that fit in memory."""
+        changes: list[Change] = []
+        last = self._feeds[active[0]].index_at(to)
+        first = min(self._seen[symbol] for symbol in active) + 1
+        for start in range(first, last + 1, SLICE):
+            stop = min(start + SLICE, last + 1)
+            parts = {s: self._quotes(s, stop) for s in active}
+            changes += run_together(engine, parts)
+        return changes
+
+    def _quotes(self, symbol: str, stop: int) -> Quotes:
+        first = self._seen[symbol] + 1
+        self._seen[symbol] = max(stop - 1, self._seen[symbol])
+        return self._feeds[symbol].quotes(first, max(0, stop - first))
+
+    def horizon(self, engine: Engine) -> int:
+        return 0
+
+    def now(self, to: int) -> int:
+        return to
+
+
+def run_together(engine: Engine, parts: dict[str, Quotes]) -> list[Change]:
+    """Feed quotes of several symbols in the order of time: always up to the earliest event of any of them."""
+    if len(parts) == 1:
+        ((symbol, quotes),) = parts.items()
+        return run(engine, symbol, quotes)
+    changes: list[Change] = []
+    while parts := {s: q for s, q in parts.items() if len(q)}:
+        moments = {s: _event_time(engine, s, q) for s, q in parts.items()}
+        moment = min(moments.values())
+        for symbol, quotes in sorted(parts.items()):
+            stop = int(np.searchsorted(quotes.time, moment, side="right"))
+            changes += run(engine, symbol, quotes[:stop])
+            parts[symbol] = quotes[stop:]
+    return changes
+
+
+def _event_time(engine: Engine, symbol: str, quotes: Quotes) -> int:
+    at = engine.next_event(symbol, quotes.time, quotes.bid, quotes.ask)
+    return int(quotes.time[min(at, len(quotes) - 1)])
+
+
+class ReplayMarket:
+    """A market that moves with the rows (bars or ticks) of a replay."""
+
+    def __init__(self, symbol: str, replay: Replay, synthetic: bool) -> None:
+        self.symbol, self.replay, self.synthetic = symbol, replay, synthetic
+        self.rows = len(replay)
+        self._done = 0  # quotes that the engine has seen
+
+    def watch(self, symbol: str) -> bool:
+        return symbol == self.symbol
+
+    def advance(self, engine: Engine, to: int) -> list[Change]:
+        stop = self._stop(to)
+        if stop <= self._done:
+            return []
+        quotes = self.replay.quotes[self._done : stop]
+        self._done = stop
+        return run(engine, self.symbol, quotes)
+
+    def _stop(self, row: int) -> int:
+        """The number of quotes that have happened when the strategy sees this row."""
+        return int(self.replay.last_quote[min(row, self.rows - 1)]) + 1 if row >= 0 and self.rows else 0
+
+    def horizon(self, engine: Engine) -> int:
+        if not engine.active_symbols():
+            return self.rows
+        quotes, start, window = self.replay.quotes, self._done, FIRST_WINDOW
+        while start < len(quotes):
+            part = quotes[start : start + window]
+            hit = engine.next_event(self.symbol, part.time, part.bid, part.ask)
+            if hit < len(part) or window >= LAST_WINDOW:
+                return self._row_of(start + hit)
+            start, window = start + len(part), window * 4
+        return self.rows
+
+    def _row_of(self, quote: int) -> int:
+        return int(np.searchsorted(self.replay.last_quote, quote, side="left"))
+
+    def now(self, to: int) -> int:
+        return int(self.replay.quotes.time[max(0, self._stop(to) - 1)])

@@ -1,0 +1,83 @@
+"""Opening a simulated account: from its settings to an engine and a market.
+
+Reads the catalog when quotes come from there.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from mas_router.errors import InvalidField
+from mas_router.messages import Open
+from sim_worker.bars import Replay, bars_replay, ticks_replay
+from sim_worker.catalog import Catalog
+from sim_worker.engine import Engine
+from sim_worker.market import Market, ReplayMarket, WallMarket
+from sim_worker.quotes import Bars, Quotes
+from sim_worker.session import Session
+from sim_worker.specs import AccountSpec, SymbolSpec, find_symbol
+from sim_worker.synthetic import synthetic_bars, synthetic_quotes
+
+#: A year of ticks does not fit in a message's patience; longer ranges are replayed in parts.
+MAX_SYNTHETIC_TICK_DAYS = 31
+DAY = 86_400_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where quotes come from."""
+
+    data: Path
+
+
+def default_data() -> Path:
+    """The catalog's directory: MAS_DATA, else ~/.mas/data."""
+    return Path(os.environ.get("MAS_DATA") or Path.home() / ".mas" / "data")
+
+
+def open_session(opening: Open, sources: Sources, now: int) -> Session:
+    """A session as asked for. Raises InvalidField (settings), DataMissing (quotes)."""
+    engine = Engine(_account(opening))
+    return Session(opening, engine, _market(opening, sources, now))
+
+
+def _account(opening: Open) -> AccountSpec:
+    return AccountSpec(
+        login=opening.login or opening.session,
+        server=opening.server,
+        currency=opening.currency,
+        leverage=opening.leverage,
+        deposit=opening.deposit,
+        margin_mode=opening.margin_mode,
+    )
+
+
+def _market(opening: Open, sources: Sources, now: int) -> Market:
+    if not opening.timeframe and not opening.ticks:
+        return WallMarket(opening.seed, now, find_symbol, opening.currency)
+    spec = find_symbol(opening.symbol)
+    if spec is None:
+        raise InvalidField("symbol", opening.symbol, "a symbol of the simulator; `mas status --symbols` lists them")
+    replay = _ticks(opening, spec, sources) if opening.ticks else _bars(opening, spec, sources)
+    if not len(replay):
+        raise InvalidField("from", opening.since, "the start of a range in which the market was open")
+    return ReplayMarket(opening.symbol, replay, replay.synthetic)
+
+
+def _bars(opening: Open, spec: SymbolSpec, sources: Sources) -> Replay:
+    source: Bars | Quotes
+    if opening.source == "synthetic":
+        source = synthetic_bars(opening.seed, spec, opening.since, opening.until)
+    else:
+        source = Catalog(sources.data).read(opening.symbol, opening.since, opening.until)
+    return bars_replay(source, opening.timeframe)
+
+
+def _ticks(opening: Open, spec: SymbolSpec, sources: Sources) -> Replay:
+    if opening.source == "catalog":
+        return ticks_replay(Catalog(sources.data).read_ticks(opening.symbol, opening.since, opening.until))
+    if opening.until - opening.since > MAX_SYNTHETIC_TICK_DAYS * DAY:
+        raise InvalidField("to", opening.until, f"at most {MAX_SYNTHETIC_TICK_DAYS} days of synthetic ticks")
+    return ticks_replay(synthetic_quotes(opening.seed, spec, opening.since, opening.until))

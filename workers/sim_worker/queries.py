@@ -1,0 +1,100 @@
+"""Records of a simulated account, selected as MT5 selects them. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from fnmatch import fnmatchcase
+
+from mas_router.messages import Query, Row
+from sim_worker.engine import Engine
+from sim_worker.market import Market
+from sim_worker.records import Deal, Order, Position, row
+from sim_worker.specs import SYMBOLS
+
+NS = 1_000_000_000
+
+
+def in_group(symbol: str, group: str) -> bool:
+    """MT5's masks: comma separated, `*` stands for anything, `!` excludes; exclusions come after inclusions.
+
+    Source: MQL5 docs, symbols_get, positions_get.
+    """
+    chosen = False
+    for mask in (part.strip() for part in group.split(",")):
+        if mask.startswith("!"):
+            chosen = chosen and not fnmatchcase(symbol, mask[1:])
+        else:
+            chosen = chosen or fnmatchcase(symbol, mask)
+    return chosen
+
+
+def _wanted(symbol: str, query: Query) -> bool:
+    """Without a ticket: the symbol counts, else the group (MetaTrader5 package: ticket, then symbol, then group)."""
+    if query.symbol:
+        return symbol == query.symbol
+    return not query.group or in_group(symbol, query.group)
+
+
+def _positions(engine: Engine, query: Query) -> list[Position]:
+    if query.ticket:
+        return [p for p in engine.positions() if p.ticket == query.ticket]
+    return [p for p in engine.positions() if _wanted(p.symbol, query)]
+
+
+def _orders(engine: Engine, query: Query) -> list[Order]:
+    if query.ticket:
+        return [o for o in engine.orders() if o.ticket == query.ticket]
+    return [o for o in engine.orders() if _wanted(o.symbol, query)]
+
+
+def _in_time(moment: int, query: Query) -> bool:
+    return query.since <= moment <= (query.until or moment)
+
+
+def _history_orders(engine: Engine, query: Query) -> list[Order]:
+    """By ticket or position whatever the time; else by the time at which the order was done."""
+    if query.ticket:
+        return [o for o in engine.history_orders() if o.ticket == query.ticket]
+    if query.position:
+        return [o for o in engine.history_orders() if o.position_id == query.position]
+    return [o for o in engine.history_orders() if _in_time(o.time_done, query) and _wanted(o.symbol, query)]
+
+
+def _deals(engine: Engine, query: Query) -> list[Deal]:
+    """`ticket` is the ticket of the order that caused the deals, as in history_deals_get."""
+    if query.ticket:
+        return [d for d in engine.deals() if d.order == query.ticket]
+    if query.position:
+        return [d for d in engine.deals() if d.position_id == query.position]
+    return [d for d in engine.deals() if _in_time(d.time, query) and _wanted(d.symbol, query)]
+
+
+def _symbols(engine: Engine, query: Query) -> list[Row]:
+    return [engine.symbol_row(name) for name in SYMBOLS if _wanted(name, query)]
+
+
+def _tick(engine: Engine, query: Query) -> list[Row]:
+    quote = engine.last_quote(query.symbol)
+    if quote is None:
+        return []
+    time, bid, ask = quote
+    return [{"time": time // NS, "bid": bid, "ask": ask, "last": 0.0, "volume": 0, "time_msc": time // 1_000_000}]
+
+
+_RECORDS: dict[str, Callable[[Engine, Query], Sequence[Position | Order | Deal]]] = {
+    "positions": _positions,
+    "orders": _orders,
+    "history_orders": _history_orders,
+    "deals": _deals,
+}
+
+
+def select(engine: Engine, market: Market, query: Query, now: int) -> list[Row]:
+    """The rows that a query asks for, in the order of their tickets."""
+    if query.what == "account":
+        return [engine.account_row()]
+    if query.what == "symbols":
+        return _symbols(engine, query)
+    if query.what == "tick":
+        return _tick(engine, query)
+    return [row(record) for record in _RECORDS[query.what](engine, query)]

@@ -1,0 +1,137 @@
+"""A simulator worker as a process: a transport, a service, sessions' queues, a heartbeat, and a clean end on SIGTERM."""
+
+from __future__ import annotations
+
+import logging
+import platform
+import secrets
+import signal
+import threading
+import time
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from types import FrameType
+
+from mas_router import topology
+from mas_router.errors import MasError
+from mas_router.service import Service
+from mas_router.transport import Consumer, Transport
+from sim_worker.opening import Sources
+from sim_worker.worker import SimWorker
+
+log = logging.getLogger("mas.sim_worker")
+
+SESSION_PREFETCH = 1000
+BEAT_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class RunnerSettings:
+    """`slots`: sessions at once; `drain`: seconds that a shutdown may take."""
+
+    data: Path
+    name: str = ""
+    slots: int = 32
+    drain: float = 10.0
+
+
+class _Doors:
+    """Session queues on a message broker; the open queue is consumed only while there is a free slot."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self._consumers: dict[str, Consumer] = {}
+        self._opening: Consumer | None = None
+        self.service: Service
+
+    def open(self, session: str) -> None:
+        self._transport.declare(topology.session(session))
+        queue = topology.session_queue(session)
+        self._consumers[session] = self._transport.consume(queue, self.service.receive, prefetch=SESSION_PREFETCH)
+
+    def shut(self, session: str) -> None:
+        consumer = self._consumers.pop(session, None)
+        if consumer is not None:
+            consumer.cancel()
+            queue = topology.session(session)[0]
+            self._transport.forget([queue])
+
+    def accept(self, accepting: bool) -> None:
+        if accepting and self._opening is None:
+            self._opening = self._transport.consume(topology.OPEN_QUEUE, self.service.receive, prefetch=1)
+        elif not accepting:
+            opening, self._opening = self._opening, None
+            if opening is not None:
+                opening.cancel()
+
+
+class Runner:
+    """Runs until `stop` is set."""
+
+    def __init__(self, transport: Transport, settings: RunnerSettings) -> None:
+        self.name = settings.name or f"sim-{platform.node()[:24]}-{secrets.token_hex(3)}"
+        self._transport, self._settings = transport, settings
+        self._doors = _Doors(transport)
+        self.worker = SimWorker(self.name, self._doors, Sources(settings.data), time.time_ns, slots=settings.slots)
+        self.service = Service(transport, self.worker, tick=self._tick)
+        self._doors.service = self.service
+        self._beaten = 0.0
+        self.stop = threading.Event()
+
+    def run(self) -> None:
+        """Serve until told to stop, then drain. Raises TopologyError, NotConnected before it serves."""
+        self._transport.declare(topology.backtest())
+        self.service.start()
+        self._doors.accept(True)
+        log.info("simulator worker %s serves %s", self.name, self._transport.address)
+        self.stop.wait()
+        self._drain()
+
+    def _drain(self) -> None:
+        """Finish what is held, tell the clients of open sessions, and wait until RabbitMQ has confirmed it."""
+        log.info("simulator worker %s drains", self.name)
+        self.worker.draining = True
+        try:
+            self._doors.accept(False)
+        except MasError as error:
+            log.warning("the broker is away: %s", error)
+        finished = self.service.stop(self._settings.drain)
+        for reply in self.worker.drain():
+            self.service.pipeline.send(reply)
+        finished = self.service.pipeline.outbox.wait_empty(self._settings.drain) and finished
+        log.info("simulator worker %s has stopped%s", self.name, "" if finished else " before everything was confirmed")
+
+    def _tick(self) -> None:
+        for reply in self.worker.tick():
+            self.service.pipeline.send(reply)
+        if not self.worker.draining:
+            self._doors.accept(self.worker.has_slot())
+        now = time.monotonic()
+        if now - self._beaten >= BEAT_SECONDS and self._transport.connected:
+            self._beaten = now
+            self._beat()
+
+    def _beat(self) -> None:
+        service = self.service
+        beat = self.worker.beat(_version(), service.waiting, service.pipeline.handled, service.lag_ms)
+        service.announce(beat)
+
+
+def _version() -> str:
+    try:
+        return version("mas-order-router")
+    except PackageNotFoundError:
+        return "source"
+
+
+def stop_on_signals(runner: Runner) -> None:
+    """SIGTERM and Ctrl-C end the worker gracefully; the second one ends it at once."""
+
+    def handler(number: int, _frame: FrameType | None) -> None:
+        if runner.stop.is_set():
+            raise KeyboardInterrupt
+        runner.stop.set()
+
+    signal.signal(signal.SIGTERM, handler)
+    signal.signal(signal.SIGINT, handler)

@@ -1,0 +1,200 @@
+"""Many simulated accounts in one process: opens sessions, routes commands to them, lets their markets run.
+
+No threads and no clock of its own: whoever holds it (a `Service`, or the SDK's embedded mode) calls `handle` and
+`tick`.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import platform
+import threading
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Protocol
+
+from mas_router import topology
+from mas_router.errors import CallerError, DataMissing, MasError
+from mas_router.messages import Beat, Close, Message, Open, Opened, Refused, Report, Row
+from mas_router.messages import Reply as ReplyMessage
+from mas_router.service import Reply
+from mas_router.transport import Delivery
+from sim_worker.opening import Sources, open_session
+from sim_worker.session import Session
+
+log = logging.getLogger("mas.sim_worker")
+
+NS = 1_000_000_000
+IDLE_SECONDS = 300
+
+
+class Doors(Protocol):
+    """How a worker makes a session reachable: declares its queue and consumes it, or stops doing so."""
+
+    def open(self, session: str) -> None: ...
+
+    def shut(self, session: str) -> None: ...
+
+    def accept(self, accepting: bool) -> None:
+        """Take new sessions from the shared work queue, or leave them to other workers."""
+
+
+@dataclass(slots=True)
+class _Served:
+    session: Session
+    used: int
+
+
+class SimWorker:
+    """The handler of a simulator worker. Safe to call from several threads: calls take turns."""
+
+    def __init__(self, name: str, doors: Doors, sources: Sources, clock: Callable[[], int], *, slots: int = 32) -> None:
+        self.name, self.slots = name, slots
+        self._doors, self._sources, self._clock = doors, sources, clock
+        self._served: dict[str, _Served] = {}
+        self._lock = threading.RLock()
+        self._started = clock()
+        self.draining = False
+
+    # ---- commands ------------------------------------------------------------------------------------------------
+
+    def handle(self, delivery: Delivery, message: Message) -> Iterable[Reply]:
+        with self._lock:
+            if isinstance(message, Open):
+                return self._open(message)
+            served = self._served.get(_session_of(delivery.key))
+            if served is None:
+                return []
+            return self._pass_on(served, message)
+
+    def _pass_on(self, served: _Served, message: Message) -> list[Reply]:
+        session, served.used = served.session, self._clock()
+        if isinstance(message, Close):
+            self._shut(session.name)
+            return [self._reply(session, Refused(id=message.id, code="closed", message="the account is closed"))]
+        return [self._reply(session, r, message) for r in session.handle(message, served.used)]  # type: ignore[arg-type]
+
+    def _open(self, command: Open) -> list[Reply]:
+        key = topology.event_key("backtest", command.server, command.login, command.client, "reply")
+        if command.session in self._served:
+            return [Reply(key, self._opened(command, self._served[command.session].session))]
+        if self.draining or len(self._served) >= self.slots:
+            text = (
+                "this worker is shutting down" if self.draining else f"all {self.slots} slots of this worker are taken"
+            )
+            return [Reply(key, Refused(id=command.id, code="busy", message=text))]
+        return [Reply(key, self._start(command))]
+
+    def _start(self, command: Open) -> ReplyMessage:
+        try:
+            session = open_session(command, self._sources, self._clock())
+            self._doors.open(command.session)
+        except DataMissing as error:
+            return Refused(id=command.id, code="data_missing", message=str(error)[:1000])
+        except CallerError as error:
+            return Refused(id=command.id, code="invalid", message=str(error)[:1000])
+        except MasError as error:
+            return Refused(id=command.id, code="unavailable", message=str(error)[:1000])
+        self._served[command.session] = _Served(session, self._clock())
+        self._doors.accept(len(self._served) < self.slots and not self.draining)
+        return self._opened(command, session)
+
+    def _opened(self, command: Open, session: Session) -> Opened:
+        return Opened(
+            id=command.id,
+            session=session.name,
+            worker=self.name,
+            time=self._clock(),
+            rows=session.market.rows,
+            horizon=session.market.rows,
+            synthetic=session.market.synthetic,
+        )
+
+    def reply_key(self, message: Message) -> str:
+        client = getattr(message, "client", "")
+        return topology.event_key("backtest", "", "", client, "reply") if client else ""
+
+    def _reply(self, session: Session, message: ReplyMessage, command: Message | None = None) -> Reply:
+        opening = session.opening
+        client = getattr(command, "client", "") or opening.client
+        kind = "report" if isinstance(message, Report) else "reply"
+        return Reply(topology.event_key("backtest", opening.server, opening.login, client, kind), message)
+
+    # ---- time ----------------------------------------------------------------------------------------------------
+
+    def tick(self) -> list[Reply]:
+        """Let the markets run up to now; sessions that nobody has used for a while are closed."""
+        with self._lock:
+            now, replies = self._clock(), []
+            for name, served in list(self._served.items()):
+                session = served.session
+                if now - served.used > IDLE_SECONDS * NS:
+                    self._shut(name)
+                    replies.append(self._gone(session, f"nobody used it for {IDLE_SECONDS} s"))
+                elif not session.market.rows and session.engine.active_symbols():
+                    replies += [self._reply(session, report) for report in session.follow(now)]
+            return replies
+
+    def has_slot(self) -> bool:
+        with self._lock:
+            return len(self._served) < self.slots
+
+    def drain(self) -> list[Reply]:
+        """Take no more sessions, and tell the clients of the open ones that they end."""
+        with self._lock:
+            self.draining = True
+            sessions = [served.session for served in self._served.values()]
+            for session in sessions:
+                self._shut(session.name)
+            return [self._gone(session, "its worker is shutting down") for session in sessions]
+
+    def _gone(self, session: Session, reason: str) -> Reply:
+        text = f"the simulated account {session.name} was closed: {reason}"
+        return self._reply(session, Refused(id=session.name, code="session_closed", message=text))
+
+    def _shut(self, name: str) -> None:
+        self._served.pop(name, None)
+        with suppress(MasError):  # the queue is exclusive: if the broker is away it is gone anyway
+            self._doors.shut(name)
+
+    # ---- presence ------------------------------------------------------------------------------------------------
+
+    def beat(self, version: str, waiting: int, handled: int, lag_ms: float) -> Reply:
+        with self._lock:
+            rows: tuple[Row, ...] = tuple(self._row(served) for served in list(self._served.values())[:64])
+            taken = len(self._served)
+        message = Beat(
+            worker=self.name,
+            host=platform.node()[:64],
+            pid=os.getpid(),
+            version=version,
+            time=self._clock(),
+            started=self._started,
+            sessions=rows,
+            slots=self.slots - taken,
+            handled=handled,
+            waiting=waiting,
+            lag_ms=lag_ms,
+            draining=self.draining,
+        )
+        return Reply(topology.event_key("backtest", "", "", self.name, "beat"), message)
+
+    def _row(self, served: _Served) -> Row:
+        session, opening = served.session, served.session.opening
+        return {
+            "session": session.name,
+            "client": opening.client,
+            "login": opening.login,
+            "server": opening.server,
+            "replay": session.market.rows,
+            "orders": len(session.engine.orders()),
+            "positions": len(session.engine.positions()),
+            "handled": session.handled,
+            "idle_s": round((self._clock() - served.used) / NS, 1),
+        }
+
+
+def _session_of(key: str) -> str:
+    return key.partition(".")[0]
