@@ -140,12 +140,13 @@ class ReplyClient(_Client):
         @self._broker.subscriber(self._replies, no_reply=True)
         async def on_reply(answer: load.Fields) -> None:
             future = self._futures.pop(str(answer["id"]), None)
-            if future:
+            if future and not future.done():
                 future.set_result(answer)
 
     async def _answer(self, order: load.Fields) -> load.Fields:
         number = str(order["id"])
-        future = self._futures[number] = self._loop.create_future()
+        future: asyncio.Future[load.Fields] = self._loop.create_future()
+        self._futures[number] = future
         await self._broker.publish(
             order, self._orders, reply_to=self._replies.name, correlation_id=number, persist=True
         )

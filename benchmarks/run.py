@@ -179,14 +179,16 @@ def _write(file: Path, bench: Bench, embedded: list[float], about: Mapping[str, 
     file.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
 
 
-def _terminated(*_: object) -> NoReturn:
-    sys.exit(143)
+def _ended(signum: int, _: object) -> NoReturn:
+    """Leave through every `finally`, so that workers, clients and broker end with this process."""
+    sys.exit(128 + signum)
 
 
 def main() -> int:
     """Measure and print. 0 when every path was measured, whatever the figures."""
     arguments = _arguments()
-    signal.signal(signal.SIGTERM, _terminated)
+    for ending in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(ending, _ended)
     before, began = _load_average(), monotonic()
     routes = [route for route in ROUTES if not arguments.only or route.name in arguments.only]
     with broker() as rabbit, ExitStack() as stack:
