@@ -149,16 +149,17 @@ def text(most: int, least: int = 1) -> Kind:
     return Kind(f"a text of {least} to {most} printable characters, without a space at its ends", read)
 
 
-def identifier() -> Kind:
-    """An id that may travel in messages and file names."""
+def identifier(marks: str = "_.:~-") -> Kind:
+    """An id that may travel in messages: letters, digits and these marks."""
+    pattern = re.compile(rf"[A-Za-z0-9{re.escape(marks)}]{{1,64}}")
 
     def read(value: object) -> str:
         plain = _plain(value)
-        if not re.fullmatch(r"[A-Za-z0-9_.:~-]{1,64}", plain):
+        if not pattern.fullmatch(plain):
             raise ValueError
         return plain
 
-    return Kind("1 to 64 letters, digits or any of _ . : ~ -", read)
+    return Kind(f"1 to 64 letters, digits or any of {' '.join(marks)}", read)
 
 
 def login() -> Kind:

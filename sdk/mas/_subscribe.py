@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from mas._fields import INT64, agreed, as_datetime, choice, constant, flag, moment, number, parse, whole
 from mas._shared import Symbol, Target
 from mas_router.errors import CallerError, InvalidField
 from mas_router.mt5_enums import CopyTicks, Timeframe
 from mas_router.mt5_tables import TIMEFRAMES
+
+Source = Literal["catalog", "synthetic"]
+MarginMode = Literal["hedging", "netting"]
 
 TICK_MODES: Final = {"all": CopyTicks.ALL, "info": CopyTicks.INFO, "trade": CopyTicks.TRADE}
 
@@ -27,10 +30,10 @@ class ReplayParams(Target):
     until: int = 0
     interval_ms: int
     deposit: float
-    source: str
+    source: Source
     seed: int
     leverage: int
-    margin_mode: str
+    margin_mode: MarginMode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,10 +44,10 @@ class _Subscribe(Target):
     until: Annotated[int | None, moment(), "to"] = None
     capital: Annotated[float | None, number(0.01, 1e12)] = None
     captital: Annotated[float | None, number(0.01, 1e12)] = None  # the documentation's misspelling is in use
-    source: Annotated[str, choice({"catalog": "catalog", "synthetic": "synthetic"})] = "catalog"
+    source: Annotated[Source, choice({"catalog": "catalog", "synthetic": "synthetic"})] = "catalog"
     seed: Annotated[int, whole(0, INT64)] = 1
     leverage: Annotated[int, whole(1, 10_000)] = 100
-    margin_mode: Annotated[str, choice({"hedging": "hedging", "netting": "netting"})] = "hedging"
+    margin_mode: Annotated[MarginMode, choice({"hedging": "hedging", "netting": "netting"})] = "hedging"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Annotated, Final, Literal
 
-from mas._fields import SECOND, as_datetime, choice, login, moment, parse, password, text, ticket, whole
+from mas._fields import SECOND, as_datetime, choice, identifier, login, moment, parse, password, text, ticket, whole
 from mas._send import order_check as order_check
 from mas._send import send_order as send_order
-from mas._shared import PRICE, Comment, Group, SomePrice, Symbol, Target, Volume, check_expiration
+from mas._shared import PRICE, Comment, Group, SomePrice, Symbol, Volume, check_expiration
 from mas._shared import OrderParams as OrderParams
+from mas._shared import Target as Target
 from mas._subscribe import ReplayParams as ReplayParams
 from mas._subscribe import UnsubscribeParams as UnsubscribeParams
 from mas._subscribe import subscribe_bars as subscribe_bars
@@ -44,6 +45,16 @@ class LoginParams:
 def login_params(params: object) -> LoginParams:
     """`login`, `switch_account`."""
     return parse(LoginParams, params)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Client:
+    client_id: Annotated[str, identifier("_-")] = ""  # one word of a routing key, so without a dot
+
+
+def client_id(value: object) -> str:
+    """The name that a client gave itself; "" for None and ""."""
+    return parse(_Client, {"client_id": None if value == "" else value}).client_id
 
 
 # ---- changes of an order or a position -----------------------------------------------------------------------------
@@ -163,6 +174,11 @@ def history_orders(params: object) -> QueryParams:
 def order_history(params: object) -> QueryParams:
     """`get_order_history`: the deals."""
     return _ordered(parse(QueryParams, params, only=_HISTORY, what="deals"))
+
+
+def account_info(params: object) -> QueryParams:
+    """`get_account_info`."""
+    return parse(QueryParams, params, only=_TARGET, what="account")
 
 
 def symbols(params: object) -> QueryParams:

@@ -38,6 +38,7 @@ METHODS: dict[str, tuple[Callable[[object], object], Params]] = {
     "pending_orders": (params.pending_orders, {}),
     "history_orders": (params.history_orders, {}),
     "order_history": (params.order_history, {}),
+    "account_info": (params.account_info, {}),
     "symbols": (params.symbols, {}),
     "margin": (params.calc_order_margin, {"action": "buy", "symbol": "EURUSD", "volume": 1, "price": 1.1}),
     "profit": (
@@ -89,6 +90,7 @@ FIELDS: dict[str, dict[str, str]] = {
         **dict.fromkeys(("from", "to"), "moment"),
         **dict.fromkeys(("ticket", "position"), "ticket"),
     },
+    "account_info": {},
     "symbols": {"symbol": "text", "group": "text"},
     "margin": {"action": "choice", "symbol": "text", "volume": POSITIVE, "price": POSITIVE},
     "profit": {
@@ -554,6 +556,16 @@ def test_a_range_that_runs_backwards_is_refused() -> None:
         params.history_orders(backwards)
     with pytest.raises(InvalidField, match="to='2026-01-01"):
         params.subscribe_ticks({"symbol": "EURUSD", **backwards})
+
+
+def test_a_client_may_name_itself_or_not() -> None:
+    assert [params.client_id(given) for given in (None, "", "desk-1_a")] == ["", "", "desk-1_a"]
+
+
+@pytest.mark.parametrize("given", ["a b", "a.b", "a#", "*", 1, "x" * 65, b"a"])
+def test_the_name_of_a_client_is_one_word_of_a_routing_key(given: object) -> None:
+    with pytest.raises(InvalidField, match="client_id="):
+        params.client_id(given)
 
 
 def test_margin_and_profit_take_a_side() -> None:
