@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterable
 from functools import partial
 
-from mas_router.errors import NotConnected, TopologyError
+from mas_router.errors import InvalidField, NotConnected, TopologyError
 from mas_router.memory_broker import VirtualHost
 from mas_router.memory_calls import Call, Calls
 from mas_router.memory_queue import Clock, Entry, Message, Subscription
@@ -29,6 +29,10 @@ from mas_router.transport import (
 )
 
 log = logging.getLogger(__name__)
+
+# RabbitMQ's own limits, so that what runs here runs there.
+_MAX_PREFETCH = 2000
+_MAX_TTL_MS = 2**32 - 1
 
 
 class MemoryBroker:
@@ -261,6 +265,9 @@ class MemoryTransport:
                 self._broker.host.forget(item, self)
 
     def publish(self, envelope: Envelope, on_outcome: OnOutcome | None = None) -> None:
+        ttl = envelope.ttl_ms
+        if ttl is not None and not 0 <= ttl <= _MAX_TTL_MS:
+            raise InvalidField("ttl_ms", ttl, f"0 to {_MAX_TTL_MS}")
         with self._calls.lock:
             outcome = self._publish(envelope)
             if on_outcome is not None:
@@ -273,7 +280,9 @@ class MemoryTransport:
     def consume(
         self, queue: str, on_delivery: OnDelivery, *, prefetch: int = 64, auto_ack: bool = False
     ) -> MemoryConsumer:
-        """Consume, and again after every reconnect. TopologyError when there is no such queue."""
+        """Consume, and again after every reconnect. TopologyError when connected and there is no such queue."""
+        if not 1 <= prefetch <= _MAX_PREFETCH:
+            raise InvalidField("prefetch", prefetch, f"1 to {_MAX_PREFETCH}")
         subscription = Subscription(queue, self, on_delivery, prefetch, auto_ack)
         with self._calls.lock:
             if self._connected:
@@ -312,7 +321,7 @@ class MemoryTransport:
             self._broker.remove(self)
         self._calls.run()
         with self._calls.lock:
-            self._calls.finish(self, timeout)
+            self._calls.finish([self, *self._consuming], timeout)
 
     def cancel(self, subscription: Subscription, timeout: float) -> None:
         """Stop a consumer of this transport, and wait for the callback that may be under way."""
@@ -320,7 +329,7 @@ class MemoryTransport:
             if subscription in self._consuming:
                 self._consuming.remove(subscription)
             self._broker.host.unsubscribe(subscription)
-            self._calls.finish(subscription, timeout)
+            self._calls.finish([subscription], timeout)
         self._calls.run()
 
     # For the broker; it holds the lock
@@ -343,20 +352,23 @@ class MemoryTransport:
         if self._connected or self._cut or self._closed or not self._broker.running:
             return
         try:
-            self._restore()
+            for item in self._declared:
+                self._declare(item)
         except TopologyError as error:
             self._broker.host.leave(self)
             log.warning("%s cannot come back: %s", self.name, error)
-            reason = str(error)
-        else:
-            self._connected = True
+            return
+        self._resume()
+        self._connected = True
         self._tell(reason)
 
-    def _restore(self) -> None:
-        for item in self._declared:
-            self._declare(item)
+    def _resume(self) -> None:
+        """Consume again. A queue that is gone must not keep the rest from working."""
         for subscription in self._consuming:
-            self._broker.host.subscribe(subscription)
+            try:
+                self._broker.host.subscribe(subscription)
+            except TopologyError as error:
+                log.error("%s consumes no longer: %s", self.name, error)
 
     def _declare(self, item: Declaration) -> None:
         self._broker.check_permission(item)

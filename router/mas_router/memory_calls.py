@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 log = logging.getLogger(__name__)
@@ -54,8 +54,8 @@ class Calls:
                 self._stop()
             raise
 
-    def finish(self, owner: object, timeout: float) -> bool:
-        """Wait until no callback of this owner waits or runs on another thread; the caller holds `lock`.
+    def finish(self, owners: Sequence[object], timeout: float) -> bool:
+        """Wait until no callback of these owners waits or runs on another thread; the caller holds `lock`.
 
         False at the deadline (`timeout` in seconds). At once True on the thread that runs callbacks: it cannot wait
         for itself.
@@ -64,13 +64,13 @@ class Calls:
             return True
         self._finishing += 1
         try:
-            return self.changed.wait_for(lambda: not self._busy_with(owner), timeout)
+            return self.changed.wait_for(lambda: not self._busy_with(owners), timeout)
         finally:
             self._finishing -= 1
 
-    def _busy_with(self, owner: object) -> bool:
-        running = self._running is not None and self._running.owner is owner
-        return running or any(call.owner is owner for call in self._waiting)
+    def _busy_with(self, owners: Sequence[object]) -> bool:
+        calls = [self._running, *self._waiting] if self._running else self._waiting
+        return any(call.owner is owner for call in calls for owner in owners)
 
     def _next(self) -> Call | None:
         """The next callback, and this thread as the one that runs them; the caller holds `lock`."""

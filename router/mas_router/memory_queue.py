@@ -46,7 +46,7 @@ class Entry:
 
 @dataclass(slots=True, eq=False)
 class Subscription:
-    """One consumer of one queue. `held` is what it has not acked, by delivery tag: `prefetch` at most (0: no limit)."""
+    """One consumer of one queue. `held` is what it has not acked, by delivery tag, at most `prefetch`."""
 
     queue: str
     owner: object
@@ -58,7 +58,7 @@ class Subscription:
 
     @property
     def has_credit(self) -> bool:
-        return self.auto_ack or not self.prefetch or len(self.held) < self.prefetch
+        return self.auto_ack or len(self.held) < self.prefetch
 
 
 Bury = Callable[["MemoryQueue", Message, str], None]
