@@ -173,9 +173,10 @@ def completed(request: TradeRequest, keep: Iterable[str], record: Mapping[str, S
     """A MODIFY or SLTP request in which the fields of `keep` have the values of the order or position as it is now.
 
     MT5 replaces all levels at once; a user who names only one means the others to stay. `record` has the names of
-    TradeOrder or TradePosition, with `time_expiration` in UTC seconds. A field that the record lacks stays as it is.
+    TradeOrder or TradePosition, with `time_expiration` in UTC seconds. A name that is no such field, or that the record lacks, changes nothing.
     """
-    found = {name: record[_RECORD_FIELDS[name]] for name in keep if _RECORD_FIELDS[name] in record}
+    sources = {name: _RECORD_FIELDS[name] for name in keep if name in _RECORD_FIELDS}
+    found = {name: record[source] for name, source in sources.items() if source in record}
     return TradeRequest.model_validate({**request.__dict__, **found})
 
 

@@ -94,6 +94,7 @@ def test_a_modification_is_completed_with_the_levels_that_were_not_named() -> No
     done = request.completed(trade, ("sl", "stoplimit", "type_time", "expiration"), record)
     assert (done.sl, done.tp, done.type_time, done.expiration, done.price) == (1.0, 1.2, 2, NOON, 1.1)
     assert request.completed(trade, ("sl",), {}) == trade
+    assert request.completed(trade, ("volume", "action", "bogus"), record) == trade
 
 
 def test_what_order_send_gets_is_exactly_what_each_action_reads() -> None:
