@@ -2,7 +2,7 @@
 #
 #   make demo        make test ARGS="-m 'not broker'"        make check PYTHON=python3.13
 #
-# The environment is .venv. Two stamps in it say what was installed from which pyproject.toml: while they are
+# The environment is .venv. The stamps in it say what was installed from which pyproject.toml: while they are
 # newer than that file, nothing is installed and no network is used. The project itself is installed editable,
 # so a change of the code needs no new set-up.
 
@@ -31,7 +31,7 @@ check: $(VENV)/.ready-dev ## format, lint, types, import rules
 	@report=$$($(VENV)/bin/lint-imports --no-logo) || { echo "$$report"; exit 1; }
 	@echo "format, lint, types and import rules: clean"
 
-bench: $(VENV)/.ready-dev ## the benchmarks, beside their peers
+bench: $(VENV)/.ready-bench ## the benchmarks, beside their peers
 	@$(PY) benchmarks/run.py $(ARGS)
 
 clean: ## remove the environment, caches and builds
@@ -53,4 +53,9 @@ $(VENV)/.ready: pyproject.toml
 $(VENV)/.ready-dev: $(VENV)/.ready
 	@$(PIP) --upgrade 'pip>=25.1'
 	@$(PIP) --group dev
+	@touch $@
+
+# The peers that the benchmarks measure against.
+$(VENV)/.ready-bench: $(VENV)/.ready-dev
+	@$(PIP) --group bench
 	@touch $@
