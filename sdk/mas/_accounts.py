@@ -47,13 +47,8 @@ class BacktestAccount(Account):
             self._need_worker()
             sent = time.time_ns()
             try:
-                answer = self.line.call(
-                    self.exchange,
-                    "open",
-                    make(self._new_id(), self.session),
-                    deadline - time.monotonic(),
-                    "a simulator",
-                )
+                command, left = make(self._new_id(), self.session), deadline - time.monotonic()
+                answer = self.line.call(self.exchange, "open", command, left, "a simulator")
             except RemoteError as error:
                 if not _is_busy(error) or time.monotonic() > deadline - 0.1:
                     raise
@@ -150,10 +145,8 @@ class LiveAccount(Account):
         if not self.line.transport.has_exchange(self.exchange, timeout):
             self.attached = False
             return False
-        command, sent = (
-            Attach(id=self._new_id(), client=self.line.client, server=self.server, login=self.login),
-            time.time_ns(),
-        )
+        command = Attach(id=self._new_id(), client=self.line.client, server=self.server, login=self.login)
+        sent = time.time_ns()
         try:
             answer = self.line.call(self.exchange, self.key(command), command, timeout, self.target)
         except SessionLost:

@@ -18,7 +18,7 @@ from mas_router.transport import Consumer, Delivery, Transport
 from sim_worker.opening import Sources, default_data
 from sim_worker.worker import SimWorker
 
-PREFETCH = 10_000
+PREFETCH = 2_000
 
 
 class _Doors:

@@ -133,8 +133,10 @@ class Hub:
         return not self.closed and all(backend.transport.connected for backend, _ in self._backends.values())
 
     def _on_state(self, connected: bool, reason: str) -> None:
+        if self.closed:
+            return
         if not connected:
-            log.warning("the connection to RabbitMQ is lost: %s", reason)
+            log.warning("the connection to the message broker is lost: %s", reason)
             return
         for account in list(self.backtests.values()):
             account.reconnected()
@@ -154,9 +156,7 @@ class Hub:
             self._keeper.start()
             return account
 
-    def backtest_account(
-        self, server: str, login: str, make: Callable[[str, str], Open] | None = None
-    ) -> BacktestAccount:
+    def backtest_account(self, server: str, login: str, make: MakeOpen | None = None) -> BacktestAccount:
         """The simulated account of this login; opened when there is none, or when `make` asks for a fresh one."""
         with self._lock:
             account = self.backtests.get((server, login))
@@ -242,6 +242,9 @@ class Hub:
         public = (entry.subject or entry).identify()
         if self._hears_status:
             data = status_data(status, report, entry)
+            if entry.note:  # what was adapted on the way is said once
+                data["message"] = f"{status.message}; {entry.note}" if status.message else entry.note
+                entry.note = ""
             self._put(account, lambda: self._owner.receive_order_status(public, data))
 
     def execution(self, account: Account, entry: Entry, execution: Execution, report: Report) -> None:
@@ -254,11 +257,9 @@ class Hub:
         """An order that was refused before it had an account: its one status."""
         if not self._hears_status or self.closed:
             return
-        known, mode = entry.known, "backtest"
-        status = Status(
-            id=entry.name, state=known.state, message=known.message[:1024], reason="denied", time=time.time_ns()
-        )
-        data = status_data(status, Report(session="local", mode=mode, seq=0, request=entry.request), entry)
+        text, now = entry.known.message[:1024], time.time_ns()
+        status = Status(id=entry.name, state=entry.known.state, message=text, reason="denied", time=now)
+        data = status_data(status, Report(session="local", mode="backtest", seq=0, request=entry.request), entry)
         public = entry.identify()
         self.dispatcher.put(lambda: self._owner.receive_order_status(public, data))
 

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from mas import params
 from mas._account import Account
+from mas._fields import parse
 from mas._hub import Hub
 from mas._trading import Desk
 from mas._views import record
-from mas.params import CalcParams, QueryParams, Target
+from mas._shared import Target
+from mas.params import CalcParams, QueryParams
 from mas_router.errors import MasError, RemoteError
 from mas_router.messages import Answer, Calc, Check, Command, Query, Row
 
 log = logging.getLogger("mas")
 
 TIMEOUT = 10.0
+_TARGET = frozenset({"account", "server", "backtest_toggle"})
 
 
 class Records:
@@ -38,14 +40,14 @@ class Records:
     def account(self, raw: object) -> dict[str, Any]:
         try:
             self._hub.check_open()
-            return dict(next(self._pages(params.account_info(raw))))
+            return dict(next(self._pages(parse(QueryParams, raw, only=_TARGET, what="account"))))
         except MasError as error:
             return {"error": str(error)}
 
     def check(self, raw: object) -> dict[str, Any]:
         try:
             self._hub.check_open()
-            order = params.order_check(raw, time.time_ns())
+            order = params.order_check(raw, self._desk.now())
             account = self._account(order)
             command = Check(id=self._hub.new_id(), client=self._hub.client, request=order.request, at=account.row)
             return dict(self._ask(account, command).rows[0])

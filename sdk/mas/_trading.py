@@ -13,7 +13,7 @@ from mas._account import NS, Account
 from mas._book import Entry
 from mas._hub import Hub
 from mas.order_id import Known, OrderId
-from mas.params import OrderParams, Target
+from mas._shared import OrderParams, Target
 from mas_router.errors import CallerError, MasError
 from mas_router.messages import TradeRequest
 from mas_router.mt5 import order_type_name
@@ -40,6 +40,11 @@ class Desk:
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
         self.current: tuple[str, str] = ("", "")  # server and login of the newest login
+
+    def now(self) -> int:
+        """The time against which an expiration is checked here; while a replay runs only its market knows."""
+        replaying = any(account.inline is not None for account in self._hub.accounts())
+        return 0 if replaying else time.time_ns()
 
     # ---- accounts ------------------------------------------------------------------------------------------------
 
@@ -97,7 +102,7 @@ class Desk:
     def _start(self, raw: object) -> tuple[Entry, Account | None]:
         try:
             self._hub.check_open()
-            order = params.send_order(raw, time.time_ns())
+            order = params.send_order(raw, self.now())
             account = self.account(order)
         except MasError as error:
             return self._local(_NOTHING, str(error)), None

@@ -102,9 +102,7 @@ def record(row: Row) -> dict[str, Any]:
 
 
 def _is_time(name: str) -> bool:
-    return (
-        name.startswith("time") and not name.endswith("_msc") and name not in ("time", "type_time")
-    ) or name == "time"
+    return name.startswith("time") and not name.endswith("_msc")
 
 
 def _time(value: Scalar) -> datetime | None:

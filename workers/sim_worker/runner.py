@@ -1,4 +1,4 @@
-"""A simulator worker as a process: a transport, a service, sessions' queues, a heartbeat, and a clean end on SIGTERM."""
+"""A simulator worker as a process: transport, service, session queues, heartbeat, and a clean end on SIGTERM."""
 
 from __future__ import annotations
 

@@ -130,9 +130,8 @@ class Session:
         before = self._quoted(trade.request.symbol, now, trade.at)
         time = self._time(now)
         target = self._target(trade.request)
-        outcome = self.engine.trade(
-            self._complete(trade, target), time, client_id=trade.id, auto_filling=trade.auto_filling
-        )
+        request = self._complete(trade, target)
+        outcome = self.engine.trade(request, time, client_id=trade.id, auto_filling=trade.auto_filling)
         found = [self._event(change, outcome.note) for change in outcome.changes]
         if not any(isinstance(event, Status) for event in found):
             found.insert(0, self._bare_status(trade, outcome.result, target, time))

@@ -81,9 +81,7 @@ class SimWorker:
         if command.session in self._served:
             return [Reply(key, self._opened(command, self._served[command.session].session))]
         if self.draining or len(self._served) >= self.slots:
-            text = (
-                "this worker is shutting down" if self.draining else f"all {self.slots} slots of this worker are taken"
-            )
+            text = "this worker is shutting down" if self.draining else f"all {self.slots} slots are taken"
             return [Reply(key, Refused(id=command.id, code="busy", message=text))]
         return [Reply(key, self._start(command))]
 
