@@ -173,7 +173,8 @@ def completed(request: TradeRequest, keep: Iterable[str], record: Mapping[str, S
     """A MODIFY or SLTP request in which the fields of `keep` have the values of the order or position as it is now.
 
     MT5 replaces all levels at once; a user who names only one means the others to stay. `record` has the names of
-    TradeOrder or TradePosition, with `time_expiration` in UTC seconds. A name that is no such field, or that the record lacks, changes nothing.
+    TradeOrder or TradePosition, with `time_expiration` in UTC seconds. A name
+    that is no such field, or that the record lacks, changes nothing.
     """
     sources = {name: _RECORD_FIELDS[name] for name in keep if name in _RECORD_FIELDS}
     found = {name: record[source] for name, source in sources.items() if source in record}
