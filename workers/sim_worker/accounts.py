@@ -1,0 +1,166 @@
+"""What a terminal shows of the book: rows of the account and its symbols, and records with current prices.
+
+Pure, and reads only. The fields are those of the MetaTrader5 package's tuples.
+"""
+
+from __future__ import annotations
+
+from mas_router import mt5
+from mas_router.messages import Row, TradeRequest
+from mas_router.mt5 import RETCODE_TEXT, TradeAction
+from sim_worker import valuation
+from sim_worker.book import Book
+from sim_worker.cases import NO_QUOTE, Case, examine
+from sim_worker.checks import first_refusal
+from sim_worker.records import SECOND, Order, Position
+from sim_worker.specs import SymbolSpec
+
+
+def positions(book: Book) -> list[Position]:
+    """Copies of the open positions with current price and profit, in the order of their tickets."""
+    return [_valued(book, book.positions[ticket]) for ticket in sorted(book.positions)]
+
+
+def _valued(book: Book, position: Position) -> Position:
+    shown = position.copy()
+    shown.price_current = valuation.closing_price(position, book.quotes[position.symbol])
+    shown.profit = valuation.floating(book, position)
+    return shown
+
+
+def orders(book: Book) -> list[Order]:
+    """Copies of the resting orders with the current price, in the order of their tickets."""
+    return [_priced(book, book.orders[ticket]) for ticket in sorted(book.orders)]
+
+
+def _priced(book: Book, order: Order) -> Order:
+    shown = order.copy()
+    _, bid, ask = book.quotes[order.symbol]
+    shown.price_current = bid if order.type & 1 else ask
+    return shown
+
+
+def account_row(book: Book) -> Row:
+    """The 28 fields of AccountInfo. A margin level without margin is 0, as in the terminal."""
+    spec = book.account
+    profit, margin, equity = valuation.account_profit(book), valuation.account_margin(book), valuation.equity(book)
+    hedging = mt5.ACCOUNT_MARGIN_MODE_RETAIL_HEDGING if spec.hedging else mt5.ACCOUNT_MARGIN_MODE_RETAIL_NETTING
+    return {
+        "login": int(spec.login) if str(spec.login).isdecimal() else spec.login,
+        "trade_mode": spec.trade_mode,
+        "leverage": spec.leverage,
+        "limit_orders": spec.limit_orders,
+        "margin_so_mode": int(mt5.ACCOUNT_STOPOUT_MODE_PERCENT),
+        "trade_allowed": spec.trade_allowed,
+        "trade_expert": spec.trade_expert,
+        "margin_mode": int(hedging),
+        "currency_digits": spec.currency_digits,
+        "fifo_close": False,
+        "balance": book.balance,
+        "credit": 0.0,
+        "profit": profit,
+        "equity": equity,
+        "margin": margin,
+        "margin_free": book.money(equity - margin),
+        "margin_level": valuation.level(equity, margin),
+        "margin_so_call": spec.margin_call,
+        "margin_so_so": spec.stop_out,
+        "margin_initial": 0.0,
+        "margin_maintenance": 0.0,
+        "assets": 0.0,
+        "liabilities": 0.0,
+        "commission_blocked": 0.0,
+        "name": spec.name,
+        "server": spec.server,
+        "currency": spec.currency,
+        "company": spec.company,
+    }
+
+
+def check_row(book: Book, request: TradeRequest, time: int) -> Row:
+    """The fields of OrderCheckResult: retcode 0 and "Done", or a refusal; money as it would be after the request."""
+    now, book.now = book.now, max(book.now, time)
+    try:
+        case = examine(book, request)
+        refusal = first_refusal(book, case) if isinstance(case, Case) else case
+        margin = _margin_after(book, case) if isinstance(case, Case) else valuation.account_margin(book)
+    finally:
+        book.now = now
+    code = int(refusal.retcode) if refusal is not None else 0
+    profit, equity = valuation.account_profit(book), valuation.equity(book)
+    return {
+        "retcode": code,
+        "balance": book.balance,
+        "equity": equity,
+        "profit": profit,
+        "margin": margin,
+        "margin_free": book.money(equity - margin),
+        "margin_level": valuation.level(equity, margin),
+        "comment": RETCODE_TEXT[code],
+    }
+
+
+def _margin_after(book: Book, case: Case) -> float:
+    before = valuation.account_margin(book)
+    if case.request.action != TradeAction.DEAL or not case.ask:
+        return before
+    lots, price = case.request.volume, case.market
+    return valuation.margin_after(book, case.side, case.position, case.sell, lots, price, before)
+
+
+def symbol_row(book: Book, symbol: str) -> Row:
+    """The fields of SymbolInfo that a simulated symbol has, under their names; empty for an unknown symbol."""
+    side = book.symbol(symbol)
+    if side is None:
+        return {}
+    time, bid, ask = book.quotes.get(symbol, NO_QUOTE)
+    return _contract(side.spec) | {"time": time // SECOND, "bid": bid, "ask": ask, **_tick_values(book, side.spec, bid)}
+
+
+def _tick_values(book: Book, spec: SymbolSpec, price: float) -> Row:
+    """What one tick of one lot is worth in the deposit currency; 0 while it cannot be converted."""
+    try:
+        value = spec.lot_value * spec.tick_size
+        return {"trade_tick_value": valuation.converted(book, spec, 0, value, price, book.quotes) if price else 0.0}
+    except valuation.NoRate:
+        return {"trade_tick_value": 0.0}
+
+
+def _contract(spec: SymbolSpec) -> Row:
+    return {
+        "name": spec.name,
+        "description": spec.description,
+        "path": spec.path,
+        "digits": spec.digits,
+        "point": spec.point,
+        "spread": spec.spread_points,
+        "spread_float": True,
+        "select": True,
+        "visible": True,
+        "trade_contract_size": spec.contract_size,
+        "trade_tick_size": spec.tick_size,
+        "trade_calc_mode": spec.calc_mode,
+        "trade_mode": spec.trade_mode,
+        "trade_exemode": spec.execution,
+        "trade_stops_level": spec.stops_level,
+        "trade_freeze_level": spec.freeze_level,
+        "filling_mode": spec.filling_mode,
+        "expiration_mode": spec.expiration_mode,
+        "order_mode": spec.order_mode,
+        "order_gtc_mode": spec.order_gtc_mode,
+        "volume_min": spec.volume_min,
+        "volume_max": spec.volume_max,
+        "volume_step": spec.volume_step,
+        "volume_limit": spec.volume_limit,
+        "currency_base": spec.currency_base,
+        "currency_profit": spec.currency_profit,
+        "currency_margin": spec.currency_margin,
+        "margin_initial": spec.margin_initial,
+        "margin_maintenance": spec.margin_maintenance,
+        "margin_hedged": spec.margin_hedged,
+        "margin_hedged_use_leg": spec.margin_hedged_use_leg,
+        "swap_mode": spec.swap_mode,
+        "swap_long": spec.swap_long,
+        "swap_short": spec.swap_short,
+        "swap_rollover3days": spec.swap_rollover3days,
+    }

@@ -1,0 +1,263 @@
+"""The state of the trade server: quotes, resting orders, positions, history, money and ticket counters.
+
+Pure data structures; the rules are in the modules that use them. Everything is kept in insertion order, and nothing
+iterates over a set, so the same input gives the same output everywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import inf
+from typing import Final
+
+from mas_router import mt5
+from sim_worker.exposure import Exposure
+from sim_worker.money import normalize
+from sim_worker.rates import NoRate, Quote, Route, find_route
+from sim_worker.records import DAY, Deal, Order, Position
+from sim_worker.specs import AccountSpec, SymbolSpec
+
+#: Orders and positions share one number space, deals have another, as on a real server.
+FIRST_ORDER: Final = 1_000_001
+FIRST_DEAL: Final = 700_000_001
+#: Later than any time.
+NEVER: Final = 2**63 - 1
+DAILY: Final = int(mt5.SYMBOL_ORDERS_DAILY)
+
+
+class SymbolBook:
+    """Resting orders and positions of one symbol, and the prices at which any of them can trigger.
+
+    `bid_low` and so on are the nearest levels: nothing triggers while bid_low < bid < bid_high and
+    ask_low < ask < ask_high. They may be too near after something was taken away (`stale`), never too far.
+    """
+
+    __slots__ = (
+        "ask_high",
+        "ask_low",
+        "bid_high",
+        "bid_low",
+        "exposure",
+        "orders",
+        "positions",
+        "spec",
+        "stale",
+        "swap",
+    )
+
+    def __init__(self, spec: SymbolSpec) -> None:
+        self.spec = spec
+        self.orders: dict[int, Order] = {}
+        self.positions: dict[int, Position] = {}
+        self.exposure = Exposure()
+        self.swap = 0.0
+        self.refresh()
+
+    def crossed(self, bid: float, ask: float) -> bool:
+        """Could anything trigger at this quote?"""
+        return not (self.bid_low < bid < self.bid_high and self.ask_low < ask < self.ask_high)
+
+    def refresh(self) -> None:
+        """Find the nearest levels anew."""
+        self.bid_low = self.ask_low = -inf
+        self.bid_high = self.ask_high = inf
+        for position in self.positions.values():
+            self.watch_position(position)
+        for order in self.orders.values():
+            self.watch_order(order)
+        self.stale = False
+
+    def watch_position(self, position: Position) -> None:
+        """A long position closes at the bid, a short one at the ask."""
+        if position.type:
+            self._watch_ask(position.tp or -inf, position.sl or inf)
+        else:
+            self._watch_bid(position.sl or -inf, position.tp or inf)
+
+    def watch_order(self, order: Order) -> None:
+        """Buying triggers at the ask, selling at the bid; limits from one side, stops from the other."""
+        limit = order.type in (mt5.ORDER_TYPE_BUY_LIMIT, mt5.ORDER_TYPE_SELL_LIMIT)
+        if order.type & 1:
+            self._watch_bid(*((-inf, order.price_open) if limit else (order.price_open, inf)))
+        else:
+            self._watch_ask(*((order.price_open, inf) if limit else (-inf, order.price_open)))
+
+    def _watch_bid(self, low: float, high: float) -> None:
+        self.bid_low, self.bid_high = max(self.bid_low, low), min(self.bid_high, high)
+
+    def _watch_ask(self, low: float, high: float) -> None:
+        self.ask_low, self.ask_high = max(self.ask_low, low), min(self.ask_high, high)
+
+
+class Book:
+    """One account: all there is to know about it."""
+
+    def __init__(self, account: AccountSpec, find: Callable[[str], SymbolSpec | None]) -> None:
+        self.account, self._find = account, find
+        self.quotes: dict[str, Quote] = {}
+        self.symbols: dict[str, SymbolBook] = {}
+        self.orders: dict[int, Order] = {}
+        self.positions: dict[int, Position] = {}
+        self.history: list[Order] = []
+        self.deals: list[Deal] = []
+        self.balance = normalize(account.deposit, account.currency_digits)
+        self.now = 0
+        self.deadline = NEVER  # nothing expires before; may be too early, never too late
+        self.stops_end = NEVER  # when stop levels end that do not outlive the day
+        self._next_order, self._next_deal = FIRST_ORDER, FIRST_DEAL
+        self._routes: dict[tuple[str, str], Route] = {}
+
+    def symbol(self, name: str) -> SymbolBook | None:
+        """The book of a symbol, made on first use. None for a symbol that the server does not have."""
+        book = self.symbols.get(name)
+        if book is None:
+            spec = self._find(name)
+            if spec is None:
+                return None
+            book = self.symbols[name] = SymbolBook(spec)
+        return book
+
+    def set_quote(self, symbol: str, quote: Quote) -> None:
+        if symbol not in self.quotes:
+            self._routes.clear()  # there may be a shorter way now
+        self.quotes[symbol] = quote
+
+    def route(self, spec: SymbolSpec, source: str) -> Route:
+        """How to convert into the deposit currency; NoRate if the quotes for it are missing."""
+        key = (spec.name, source)
+        route = self._routes.get(key)
+        if route is None:
+            route = find_route(spec, source, self.account.currency, self.quotes)
+            if route is None:
+                raise NoRate(source, self.account.currency)
+            self._routes[key] = route
+        return route
+
+    def money(self, amount: float) -> float:
+        """An amount of the deposit currency, rounded to its decimals."""
+        return normalize(amount, self.account.currency_digits)
+
+    # ---- orders ------------------------------------------------------------------------------------------------------
+
+    def order_ticket(self) -> int:
+        self._next_order += 1
+        return self._next_order - 1
+
+    def rest(self, order: Order) -> None:
+        """Put an order into the book."""
+        side = self.symbols[order.symbol]
+        self.orders[order.ticket] = side.orders[order.ticket] = order
+        side.watch_order(order)
+        self.expect(order.expires)
+
+    def expect(self, moment: int) -> None:
+        """Something ends at this moment (0: never)."""
+        if moment and moment < self.deadline:
+            self.deadline = moment
+
+    def leave(self, order: Order) -> None:
+        """Take an order out of the book, if it is in it, and write it into the history."""
+        if self.orders.pop(order.ticket, None) is not None:
+            side = self.symbols[order.symbol]
+            del side.orders[order.ticket]
+            side.stale = True
+        order.time_done = self.now
+        self.history.append(order)
+
+    # ---- positions ---------------------------------------------------------------------------------------------------
+
+    def hold(self, position: Position) -> None:
+        side = self.symbols[position.symbol]
+        self.positions[position.ticket] = side.positions[position.ticket] = position
+        side.exposure = side.exposure.plus(position.type, position.volume, position.price_open)
+        side.swap += position.swap
+        side.watch_position(position)
+        self.expect_stops(position)
+
+    def drop(self, position: Position) -> None:
+        side = self.symbols[position.symbol]
+        del self.positions[position.ticket], side.positions[position.ticket]
+        side.exposure = side.exposure.plus(position.type, position.volume, position.price_open, -1)
+        side.swap = side.swap - position.swap if side.positions else 0.0
+        side.stale = True
+
+    def resize(self, position: Position, volume: float) -> None:
+        """Change the volume; a volume of 0 ends the position."""
+        if volume <= 0.0:
+            self.drop(position)
+            return
+        side = self.symbols[position.symbol]
+        exposure = side.exposure.plus(position.type, position.volume, position.price_open, -1)
+        side.exposure = exposure.plus(position.type, volume, position.price_open)
+        position.volume, position.time_update = volume, self.now
+
+    def take_swap(self, position: Position, volume: float) -> float:
+        """Take the share of a volume out of a position's swap."""
+        share = self.money(position.swap * volume / position.volume) if position.swap else 0.0
+        position.swap = self.money(position.swap - share)
+        self.symbols[position.symbol].swap -= share
+        return share
+
+    def expect_stops(self, position: Position) -> None:
+        """In the "daily" mode the stop levels of positions end with the day (ENUM_SYMBOL_ORDER_GTC_MODE)."""
+        if self.symbols[position.symbol].spec.order_gtc_mode == DAILY and (position.sl or position.tp):
+            self.stops_end = day_end(self.now)
+            self.expect(self.stops_end)
+
+    def end_stops(self) -> None:
+        """The day is over: delete the stop levels that do not outlive it."""
+        for side in self.symbols.values():
+            if side.spec.order_gtc_mode == DAILY and side.positions:
+                side.stale = True
+                for position in side.positions.values():
+                    position.sl = position.tp = 0.0
+        self.stops_end = NEVER
+
+    def find_deadline(self) -> None:
+        """Find anew the first moment at which something ends."""
+        self.deadline = min((o.expires for o in self.orders.values() if o.expires), default=NEVER)
+        self.deadline = min(self.deadline, self.stops_end)
+
+    # ---- money -------------------------------------------------------------------------------------------------------
+
+    def record(
+        self,
+        order: Order,
+        sell: int,
+        entry: int,
+        volume: float,
+        price: float,
+        *,
+        profit: float = 0.0,
+        swap: float = 0.0,
+    ) -> Deal:
+        """Write a deal of this order into the history, and its money into the balance."""
+        charge = self.account.commission_per_lot
+        commission = self.money(-charge * volume) if charge else 0.0
+        deal = Deal(
+            self._next_deal,
+            order.ticket,
+            self.now,
+            order.symbol,
+            sell,
+            entry,
+            order.position_id,
+            order.reason,
+            volume,
+            price,
+            profit,
+            commission,
+            swap,
+            0.0,
+            order.magic,
+            order.comment,
+        )
+        self._next_deal += 1
+        self.deals.append(deal)
+        self.balance = self.money(self.balance + profit + commission + swap)
+        return deal
+
+
+def day_end(time: int) -> int:
+    """The midnight (UTC, the server's clock) after a time."""
+    return (time // DAY + 1) * DAY

@@ -1,0 +1,153 @@
+"""The simulated trade server: trade requests and quotes in, answers and changes out.
+
+Pure: no clock, no thread, no I/O, no randomness. Time is what the caller says, in UTC nanoseconds, and the server's
+clock is UTC. The same calls give the same answers, on every machine. The rules are in the modules around: `cases`,
+`checks` and `levels` decide whether a request passes, `requests`, `execution` and `pending` carry it out, `matching`
+says what a tick sets off, `valuation` counts the money, and `horizon` looks ahead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mas_router.errors import InvalidField
+from mas_router.messages import Row, TradeRequest
+from sim_worker import accounts, horizon, matching, pending, requests, valuation
+from sim_worker.book import Book
+from sim_worker.cases import Case, examine
+from sim_worker.checks import first_refusal
+from sim_worker.rates import NoRate, Quote
+from sim_worker.records import Change as Change
+from sim_worker.records import Deal, Order, Position
+from sim_worker.records import DealChange as DealChange
+from sim_worker.records import OrderChange as OrderChange
+from sim_worker.records import Outcome as Outcome
+from sim_worker.specs import AccountSpec, SymbolSpec, find_symbol
+
+
+class Engine:
+    """One simulated account and its trade server."""
+
+    def __init__(self, account: AccountSpec, symbols: Callable[[str], SymbolSpec | None] = find_symbol) -> None:
+        self.account = account
+        self._book = Book(account, symbols)
+        self._requests = 0
+
+    # ---- time and quotes ---------------------------------------------------------------------------------------------
+
+    def quote(self, symbol: str, time: int, bid: float, ask: float) -> list[Change]:
+        """One tick. First what has expired by now; then SL, TP, pending orders, and the stop-out."""
+        book = self._book
+        changes = self.clock(time)
+        if not (bid > 0.0 and ask > 0.0):
+            raise InvalidField("bid, ask", (bid, ask), "prices above 0")
+        book.set_quote(symbol, (time, bid, ask))
+        side = book.symbols.get(symbol)
+        if side is not None and side.crossed(bid, ask):
+            changes += matching.trigger(book, side, bid, ask)
+        if book.positions and not valuation.is_safe(book):
+            changes += matching.stop_out(book)
+        return changes
+
+    def clock(self, time: int) -> list[Change]:
+        """Time passes without a tick: what is to end by then ends. A time in the past changes nothing."""
+        book = self._book
+        changes: list[Change] = []
+        if time >= book.deadline:
+            changes = pending.expire(book, time)
+        if time > book.now:
+            book.now = time
+        return changes
+
+    def next_event(
+        self, symbol: str, times: NDArray[np.int64], bids: NDArray[np.float64], asks: NDArray[np.float64]
+    ) -> int:
+        """The first index of the coming quotes at which `quote` could change anything; their number when there is none.
+
+        Times ascend. It may be too early, never too late, as long as the other symbols' quotes and the account stay as
+        they are. The cost grows with the rows that are looked at: give a window, and ask again at its end.
+        """
+        return horizon.next_event(self._book, symbol, times, bids, asks)
+
+    def last_quote(self, symbol: str) -> Quote | None:
+        """Time, bid and ask of the newest quote."""
+        return self._book.quotes.get(symbol)
+
+    def active_symbols(self) -> frozenset[str]:
+        """The symbols whose quotes can change anything: with resting orders or positions, or converting their money."""
+        return horizon.active_symbols(self._book)
+
+    # ---- requests ----------------------------------------------------------------------------------------------------
+
+    def trade(self, request: TradeRequest, time: int, *, client_id: str = "", auto_filling: bool = False) -> Outcome:
+        """Check a request and carry it out. `client_id` marks the order and everything that comes of it.
+
+        `auto_filling`: the request names no filling mode, so another one may replace it; `note` says so. A refused
+        request changes nothing; its changes are only what had ended by this time.
+        """
+        book = self._book
+        before = self.clock(time)
+        self._requests += 1
+        case = examine(book, request, auto_filling)
+        if isinstance(case, Case):
+            refusal = first_refusal(book, case)
+            if refusal is None:
+                result, changes = requests.perform(book, case, client_id, self._requests)
+                return Outcome(result, (*before, *changes), case.note)
+        else:
+            refusal = case
+        return Outcome(requests.refused(book, request, refusal, self._requests), tuple(before), refusal.note)
+
+    def check(self, request: TradeRequest, time: int) -> Row:
+        """order_check: would this request pass at this time, and what would the account look like after it?"""
+        return accounts.check_row(self._book, request, time)
+
+    def calc_margin(self, type: int, symbol: str, volume: float, price: float) -> float | None:
+        """order_calc_margin: the margin of an order by itself. None for an unknown symbol or without a rate."""
+        side = self._book.symbol(symbol)
+        try:
+            return None if side is None else valuation.margin_of(self._book, side.spec, type & 1, volume, price)
+        except NoRate:
+            return None
+
+    def calc_profit(self, type: int, symbol: str, volume: float, open: float, close: float) -> float | None:
+        """order_calc_profit: the profit from one price to another. None for an unknown symbol or without a rate."""
+        side = self._book.symbol(symbol)
+        try:
+            return None if side is None else valuation.profit_of(self._book, side.spec, type & 1, volume, open, close)
+        except NoRate:
+            return None
+
+    # ---- records -----------------------------------------------------------------------------------------------------
+
+    def positions(self) -> list[Position]:
+        """Copies of the open positions with their current price and profit, in the order of their tickets."""
+        return accounts.positions(self._book)
+
+    def orders(self) -> list[Order]:
+        """Copies of the resting orders with the current price, in the order of their tickets."""
+        return accounts.orders(self._book)
+
+    def order(self, ticket: int) -> Order | None:
+        """A copy of one resting order."""
+        order = self._book.orders.get(ticket)
+        return None if order is None else order.copy()
+
+    def history_orders(self) -> list[Order]:
+        """The orders that are done, in the order in which they were done. Not to be changed."""
+        return list(self._book.history)
+
+    def deals(self) -> list[Deal]:
+        """All deals, the oldest first."""
+        return list(self._book.deals)
+
+    def account_row(self) -> Row:
+        """The fields of AccountInfo."""
+        return accounts.account_row(self._book)
+
+    def symbol_row(self, symbol: str) -> Row:
+        """The fields of SymbolInfo that a simulated symbol has; empty for an unknown symbol."""
+        return accounts.symbol_row(self._book, symbol)

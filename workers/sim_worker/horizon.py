@@ -1,0 +1,136 @@
+"""When can something happen? The first of the coming quotes that could change anything, found with array scans.
+
+Pure, and reads only. It may answer too early, never too late. The triggers are a comparison with the nearest levels.
+The stop-out is bounded: profit and margin of every symbol are monotone in each single price, so over any range of
+quotes the worst corner of the range decides, and only a range that is not safe is split further.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim_worker.book import Book, SymbolBook
+from sim_worker.rates import Quote
+from sim_worker.valuation import floating_floor, held_margin, holding
+
+Prices = NDArray[np.float64]
+Times = NDArray[np.int64]
+Range = tuple[float, float, float, float]
+
+_FIRST_BLOCK: Final = 512
+_LAST_BLOCK: Final = 65_536
+
+
+def next_event(book: Book, symbol: str, times: Times, bids: Prices, asks: Prices) -> int:
+    """The first index at which something could change, as long as the other symbols' quotes stay; else the length."""
+    end = int(np.searchsorted(times, book.deadline, side="left")) if len(times) else 0
+    if book.positions and symbol not in book.quotes:
+        return 0  # the first quote of a symbol may open a shorter way of conversion
+    side = book.symbols.get(symbol)
+    if side is not None and side.stale:
+        side.refresh()
+    guard = MarginGuard(book, symbol)
+    start, block = 0, _FIRST_BLOCK
+    while start < end:
+        stop = min(start + block, end)
+        hit = _first_in(side, guard, bids[start:stop], asks[start:stop])
+        if hit < stop - start:
+            return start + hit
+        start, block = stop, min(block * 4, _LAST_BLOCK)
+    return end
+
+
+def active_symbols(book: Book) -> frozenset[str]:
+    """Symbols whose quotes can change anything: with orders or positions, or converting the money of positions."""
+    names = {name for name, side in book.symbols.items() if side.orders or side.positions}
+    for side in holding(book):
+        names |= conversion_legs(book, side)
+    return frozenset(names)
+
+
+def conversion_legs(book: Book, side: SymbolBook) -> set[str]:
+    spec = side.spec
+    routes = (book.route(spec, spec.currency_profit), book.route(spec, spec.currency_margin))
+    return {name for route in routes for name, _ in route}
+
+
+def _first_in(side: SymbolBook | None, guard: MarginGuard, bids: Prices, asks: Prices) -> int:
+    whole = _range(bids, asks)
+    stop = len(bids)
+    if side is not None and (side.crossed(whole[0], whole[2]) or side.crossed(whole[1], whole[3])):
+        quiet = (bids > side.bid_low) & (bids < side.bid_high) & (asks > side.ask_low) & (asks < side.ask_high)
+        stop = int(np.argmin(quiet))
+        if stop == 0:
+            return 0
+        whole = _range(bids[:stop], asks[:stop])
+    return stop if guard.safe(whole) else _split(guard, bids, asks, 0, stop)
+
+
+def _split(guard: MarginGuard, bids: Prices, asks: Prices, start: int, stop: int) -> int:
+    """The first index in a range that is not safe as a whole, or its end when each half turns out to be safe."""
+    if stop - start == 1:
+        return start
+    middle = (start + stop) // 2
+    for first, last in ((start, middle), (middle, stop)):
+        if not guard.safe(_range(bids[first:last], asks[first:last])):
+            found = _split(guard, bids, asks, first, last)
+            if found < last:
+                return found
+    return stop
+
+
+def _range(bids: Prices, asks: Prices) -> Range:
+    return float(bids.min()), float(bids.max()), float(asks.min()), float(asks.max())
+
+
+class MarginGuard:
+    """Says whether the account stays above its stop-out level over a range of one symbol's quotes.
+
+    What counts is the headroom: equity less the margin that the stop-out level asks for. When the quotes of several
+    symbols count, each may use up only its share of it, because the others move at the same time.
+    """
+
+    def __init__(self, book: Book, symbol: str) -> None:
+        self._book, self._symbol = book, symbol
+        self._ratio = book.account.stop_out / 100.0
+        self._moving: list[SymbolBook] = []
+        self._rest = book.balance
+        names: set[str] = set()
+        for side in holding(book):
+            legs = conversion_legs(book, side) | {side.spec.name}
+            names |= legs
+            self._rest += side.swap
+            if symbol in legs:
+                self._moving.append(side)
+            else:
+                self._rest += self._headroom(side, book.quotes)
+        self._least = 0.0
+        if len(names) > 1 and self._moving:
+            self._least = self._share(len(names))
+
+    def _share(self, symbols: int) -> float:
+        """The headroom that must remain; half of a fair share is kept for what two prices do to each other."""
+        now = self._rest + sum(self._headroom(side, self._book.quotes) for side in self._moving)
+        return max(0.0, now) * (1.0 - 0.5 / symbols)
+
+    def _headroom(self, side: SymbolBook, quotes: dict[str, Quote]) -> float:
+        margin = held_margin(self._book, side.spec, side.exposure, quotes)
+        return floating_floor(self._book, side, quotes) - self._ratio * margin
+
+    def safe(self, prices: Range) -> bool:
+        """Is there headroom at every quote within these lowest and highest bids and asks?"""
+        if not self._moving:
+            return True
+        bid_low, bid_high, ask_low, ask_high = prices
+        quotes = dict(self._book.quotes)
+        total = self._rest
+        for side in self._moving:
+            worst = float("inf")
+            for bid, ask in ((bid_low, ask_low), (bid_low, ask_high), (bid_high, ask_low), (bid_high, ask_high)):
+                quotes[self._symbol] = (0, bid, ask)
+                worst = min(worst, self._headroom(side, quotes))
+            total += worst
+        return total > self._least

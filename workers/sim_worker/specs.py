@@ -1,0 +1,272 @@
+"""What the trade server knows about a symbol and about an account: the settings, not the state.
+
+Pure. The fields are those of MT5's properties (MQL5 docs, "Symbol Properties", "Account Properties").
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import Final, Literal
+
+from mas_router import mt5
+from mas_router.errors import InvalidField
+from sim_worker.symbol_table import FOREX, OTHERS
+
+#: All the bits of SYMBOL_ORDER_*, SYMBOL_EXPIRATION_* and SYMBOL_FILLING_* (FOK and IOC).
+ALL_ORDERS: Final = 127
+ALL_EXPIRATIONS: Final = 15
+FOK_AND_IOC: Final = 3
+
+FOREX_MODES: Final = frozenset({int(mt5.SYMBOL_CALC_MODE_FOREX), int(mt5.SYMBOL_CALC_MODE_FOREX_NO_LEVERAGE)})
+#: Profit is counted in ticks: futures and options (35 is FORTS, which the package has no name for).
+TICK_MODES: Final = frozenset({1, 33, 34, 35, 36})
+BOND_MODES: Final = frozenset({37, 39})
+
+#: The longest name of a symbol.
+MAX_NAME: Final = 31
+
+#: Decimals of a currency where they are not 2.
+_CURRENCY_DIGITS: Final = {"JPY": 0, "BTC": 8, "ETH": 8}
+_SUFFIX: Final = re.compile(r"^([^._\-+#]+)([._\-+#].*)$")
+
+
+def currency_digits(currency: str) -> int:
+    """The decimals to which amounts of a currency are rounded."""
+    return _CURRENCY_DIGITS.get(currency, 2)
+
+
+@dataclass(frozen=True, slots=True)
+class SymbolSpec:
+    """A symbol's contract. Prices in the profit currency, volumes in lots, levels and spread in points.
+
+    `filling_mode`, `expiration_mode` and `order_mode` are bit masks. `margin_hedged` is a contract size, or money per
+    lot when `margin_initial` is set. `margin_rate_*` multiply the margin of open positions; pending orders reserve no
+    margin, as is usual on OTC servers. `spread_points`, `reference_price` and `daily_volatility` (a fraction) only
+    shape synthetic quotes.
+    """
+
+    name: str
+    description: str = ""
+    path: str = ""
+    digits: int = 5
+    contract_size: float = 100_000.0
+    tick_size: float = 0.0  # 0: one point
+    tick_value: float = 0.0  # of one lot, in the profit currency; 0: contract_size * tick_size
+    calc_mode: int = 0
+    trade_mode: int = 4
+    execution: int = 2
+    filling_mode: int = FOK_AND_IOC
+    expiration_mode: int = ALL_EXPIRATIONS
+    order_mode: int = ALL_ORDERS
+    order_gtc_mode: int = 0
+    stops_level: int = 0
+    freeze_level: int = 0
+    volume_min: float = 0.01
+    volume_max: float = 100.0
+    volume_step: float = 0.01
+    volume_limit: float = 0.0  # 0: none
+    currency_base: str = "EUR"
+    currency_profit: str = "USD"
+    currency_margin: str = "EUR"
+    margin_initial: float = 0.0
+    margin_maintenance: float = 0.0
+    margin_hedged: float = 100_000.0
+    margin_hedged_use_leg: bool = False
+    margin_rate_buy: float = 1.0
+    margin_rate_sell: float = 1.0
+    face_value: float = 0.0
+    liquidity_rate: float = 0.0
+    swap_mode: int = 0
+    swap_long: float = 0.0
+    swap_short: float = 0.0
+    swap_rollover3days: int = 3
+    spread_points: int = 10
+    reference_price: float = 1.0
+    daily_volatility: float = 0.005
+    point: float = field(init=False)
+    #: Profit of one lot when the price moves by 1, in the profit currency.
+    lot_value: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        if not 0 < len(self.name) <= MAX_NAME:
+            raise InvalidField("name", self.name, f"1 to {MAX_NAME} characters")
+        if not 0 <= self.digits <= 8:
+            raise InvalidField("digits", self.digits, "0 to 8")
+        _positive(self, "contract_size", "volume_min", "volume_max", "volume_step")
+        if self.volume_min > self.volume_max:
+            raise InvalidField("volume_min", self.volume_min, f"at most volume_max ({self.volume_max:g})")
+        put = object.__setattr__  # the dataclass is frozen; these are derived once, here
+        put(self, "point", 10.0**-self.digits)
+        put(self, "tick_size", self.tick_size or self.point)
+        put(self, "tick_value", self.tick_value or self.contract_size * self.tick_size)
+        put(self, "lot_value", self._lot_value())
+
+    def _lot_value(self) -> float:
+        if self.calc_mode in TICK_MODES:
+            return self.tick_value / self.tick_size
+        if self.calc_mode in BOND_MODES:
+            return self.face_value * self.contract_size / 100.0
+        return 0.0 if self.calc_mode == mt5.SYMBOL_CALC_MODE_SERV_COLLATERAL else self.contract_size
+
+    @property
+    def suffix(self) -> str:
+        """What the broker added to the name: ".sml" of EURUSD.sml."""
+        pair = self.currency_base + self.currency_profit
+        return self.name.removeprefix(pair) if self.name.startswith(pair) else split_suffix(self.name)[1]
+
+
+@dataclass(frozen=True, slots=True)
+class AccountSpec:
+    """The settings of an account. `margin_call` and `stop_out` are margin levels in percent.
+
+    `limit_gap_policy`: where a pending limit order fills when the price has jumped over it: at its own price
+    ("at_price") or at the better market price ("improve"). `commission_per_lot` is charged for each deal, in the
+    deposit currency. `limit_orders` 0 means no limit.
+    """
+
+    login: int | str = 1
+    server: str = "MAS-Simulator"
+    name: str = "Simulated account"
+    company: str = "MAS"
+    currency: str = "USD"
+    leverage: int = 100
+    deposit: float = 10_000.0
+    margin_mode: Literal["hedging", "netting"] = "hedging"
+    limit_orders: int = 200
+    margin_call: float = 100.0
+    stop_out: float = 50.0
+    currency_digits: int = 2
+    limit_gap_policy: Literal["at_price", "improve"] = "at_price"
+    commission_per_lot: float = 0.0
+    trade_mode: int = 0
+    trade_allowed: bool = True
+    trade_expert: bool = True
+
+    def __post_init__(self) -> None:
+        if self.margin_mode not in ("hedging", "netting"):
+            raise InvalidField("margin_mode", self.margin_mode, "hedging or netting")
+        if self.limit_gap_policy not in ("at_price", "improve"):
+            raise InvalidField("limit_gap_policy", self.limit_gap_policy, "at_price or improve")
+        if not self.currency:
+            raise InvalidField("currency", self.currency, "a currency code such as USD")
+        if not 0 <= self.currency_digits <= 8:
+            raise InvalidField("currency_digits", self.currency_digits, "0 to 8")
+        _positive(self, "leverage", "deposit")
+        _finite(self, "margin_call", "stop_out", "commission_per_lot", "limit_orders")
+
+    @property
+    def hedging(self) -> bool:
+        return self.margin_mode == "hedging"
+
+
+def _positive(record: object, *names: str) -> None:
+    for name in names:
+        value = getattr(record, name)
+        if not 0.0 < value < math.inf:
+            raise InvalidField(name, value, "a number above 0")
+
+
+def _finite(record: object, *names: str) -> None:
+    for name in names:
+        value = getattr(record, name)
+        if not 0.0 <= value < math.inf:
+            raise InvalidField(name, value, "a number that is not negative")
+
+
+def _forex(name: str) -> SymbolSpec:
+    description, digits, spread, price, volatility, swap_long, swap_short = FOREX[name]
+    base, profit = name[:3], name[3:]
+    return SymbolSpec(
+        name,
+        description,
+        f"Forex\\{name}",
+        digits,
+        currency_base=base,
+        currency_profit=profit,
+        currency_margin=base,
+        swap_mode=int(mt5.SYMBOL_SWAP_MODE_POINTS),
+        swap_long=swap_long,
+        swap_short=swap_short,
+        spread_points=spread,
+        reference_price=price,
+        daily_volatility=volatility,
+    )
+
+
+def _other(name: str) -> SymbolSpec:
+    text, path, digits, size, calc, base, spread, price, volatility, volume, swap_long, swap_short = OTHERS[name]
+    return SymbolSpec(
+        name,
+        text,
+        f"{path}\\{name}",
+        digits,
+        size,
+        calc_mode=calc,
+        volume_min=volume,
+        volume_max=volume * 10_000,
+        volume_step=volume,
+        currency_base=base,
+        currency_profit="USD",
+        currency_margin="USD",
+        margin_hedged=size,
+        swap_mode=int(mt5.SYMBOL_SWAP_MODE_POINTS),
+        swap_long=swap_long,
+        swap_short=swap_short,
+        swap_rollover3days=5 if path in ("Indices", "Stocks") else 3,
+        spread_points=spread,
+        reference_price=price,
+        daily_volatility=volatility,
+    )
+
+
+#: The built-in symbols by name.
+SYMBOLS: Final[Mapping[str, SymbolSpec]] = {n: _forex(n) for n in FOREX} | {n: _other(n) for n in OTHERS}
+
+
+def split_suffix(name: str) -> tuple[str, str]:
+    """A name and a broker's suffix, which starts with one of `. _ - + #`: EURUSD.sml -> ("EURUSD", ".sml")."""
+    match = _SUFFIX.match(name)
+    return (match[1], match[2]) if match else (name, "")
+
+
+@lru_cache(maxsize=1024)
+def find_symbol(name: str) -> SymbolSpec | None:
+    """The specification of a built-in symbol, with or without a broker's suffix. None if there is no such symbol."""
+    base, suffix = split_suffix(name)
+    known = SYMBOLS.get(base)
+    if known is None or not suffix:
+        return known
+    return replace(known, name=name, path=known.path + suffix) if len(name) <= MAX_NAME else None
+
+
+def conversion_symbols(
+    spec: SymbolSpec, currency: str, find: Callable[[str], SymbolSpec | None] = find_symbol
+) -> tuple[str, ...]:
+    """Which other symbols must be quoted so that this symbol's profit and margin convert to a deposit currency."""
+    names: dict[str, None] = {}
+    for source in (spec.currency_profit, spec.currency_margin):
+        for name in _route(source, currency, spec, find):
+            if name != spec.name:
+                names[name] = None
+    return tuple(names)
+
+
+def _route(source: str, target: str, spec: SymbolSpec, find: Callable[[str], SymbolSpec | None]) -> tuple[str, ...]:
+    if source == target or {source, target} == {spec.currency_base, spec.currency_profit}:
+        return ()  # nothing to convert, or the symbol is itself the pair
+    direct = _pair(source, target, spec, find)
+    if direct:
+        return direct
+    return _pair(source, "USD", spec, find) + _pair("USD", target, spec, find)
+
+
+def _pair(source: str, target: str, spec: SymbolSpec, find: Callable[[str], SymbolSpec | None]) -> tuple[str, ...]:
+    if source == target or {source, target} == {spec.currency_base, spec.currency_profit}:
+        return ()
+    suffix = spec.suffix
+    names = (source + target + suffix, target + source + suffix, source + target, target + source)
+    return next(((name,) for name in names if find(name) is not None), ())
