@@ -51,7 +51,7 @@ def period_starts(time: IntArray, timeframe: str) -> IntArray:
 def trading_minutes(time: IntArray) -> IntArray:
     """How many minutes of an open Forex market begin between FIRST_OPEN and each time."""
     week, rest = np.divmod(time - FIRST_OPEN, WEEK)
-    return week * TRADING_WEEK + np.minimum(-(-rest // MINUTE), TRADING_WEEK)
+    return np.asarray(week * TRADING_WEEK + np.minimum(-(-rest // MINUTE), TRADING_WEEK), dtype=np.int64)
 
 
 def resample(source: Quotes | Bars, timeframe: str) -> Bars:

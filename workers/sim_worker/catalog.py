@@ -1,43 +1,27 @@
 """The quotes on this machine: one Parquet file for each symbol, kind of rows and month.
 
 `DIR/symbol=GBPUSD/m1/2012-02.parquet`; `ticks` beside `m1`. What no market made lies apart, in `m1-synthetic`, so a
-replay is wholly real or wholly synthetic. A file is replaced in one step and never written to, so a reader or a crash
-meets the old one or the new one. Times and prices come back bit for bit.
+replay is wholly real or wholly synthetic.
 """
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from os import getpid
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
 import numpy as np
 
-from mas_router.errors import CallerError, DataMissing, InvalidField, MasError
+from mas_router.errors import DataMissing, InvalidField
 from sim_worker.bars import DAY, period_starts, trading_minutes
-from sim_worker.quotes import Bars, IntArray, Quotes, Table
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-Result = TypeVar("Result")
-KINDS: dict[str, type[Bars] | type[Quotes]] = {"m1": Bars, "ticks": Quotes}
+from sim_worker.month_file import KINDS, SYNTHETIC, Note, load, read_note, save
+from sim_worker.quotes import Bars, IntArray, Quotes
 
 #: A market may rest for this many minutes of the Forex week before quotes count as missing: a holiday of an exchange
 #: that is open for a few hours a day.
 LONGEST_REST = 2 * 1440
-_SYNTHETIC = "-synthetic"
-_KEY = b"mas"
-_REMEDY = "remove it, and import its source again"
-
-
-class CatalogError(MasError):
-    """A file of the catalog cannot be used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +63,11 @@ class Catalog:
 
         DataMissing, naming what to do, if none of them covers the range but for weekends and holidays.
         """
-        return self._first_that_covers(symbol, since, until, ("m1", "ticks", "m1" + _SYNTHETIC))
+        return self._first_that_covers(symbol, since, until, ("m1", "ticks", "m1" + SYNTHETIC))
 
     def read_ticks(self, symbol: str, since: int, until: int) -> Quotes:
         """The ticks of since <= time < until, or DataMissing. Bars are never passed off as ticks."""
-        found = self._first_that_covers(symbol, since, until, ("ticks", "ticks" + _SYNTHETIC))
+        found = self._first_that_covers(symbol, since, until, ("ticks", "ticks" + SYNTHETIC))
         if not isinstance(found, Quotes):
             raise TypeError("a file of ticks holds bars")
         return found
@@ -105,7 +89,7 @@ class Catalog:
     def _rows(self, symbol: str, name: str, since: int, until: int) -> Bars | Quotes | None:
         """The rows of a range, None if there are none."""
         paths = [p for p in _months(self._folder(symbol, name)) if _overlaps(p, since, until)]
-        parts = [part for path in paths if len(part := _load(path, symbol).between(since, until))]
+        parts = [part for path in paths if len(part := load(path, symbol).between(since, until))]
         return _joined(parts) if parts else None
 
     def _explain(self, symbol: str, since: int, until: int, names: tuple[str, ...]) -> str:
@@ -129,24 +113,17 @@ class Catalog:
         return f"{name} from {_text(entry.first)} to {_text(entry.last)}{lacks}"
 
     def _merge(self, symbol: str, new: Bars | Quotes, source: str, imported_at: int) -> None:
+        """Put rows of one month into its file. New rows take the place of old ones of the same time."""
         path = self._path(symbol, new)
         sources = {source}
         if path.exists():
-            sources |= set(_info(path)["sources"])
-            old = _load(path, symbol)
-            # numpy.isin sorts both sides; new times are sorted already.
+            sources |= set(read_note(path).sources)
+            old = load(path, symbol)
             place = np.minimum(np.searchsorted(new.time, old.time), len(new) - 1)
             new = _sorted(_joined([old[new.time[place] != old.time], new]))
-        info = {
-            "symbol": symbol,
-            "sources": sorted(sources),
-            "synthetic": new.synthetic,
-            "imported_at": imported_at,
-            "rows": len(new),
-            "first": int(new.time[0]),
-            "last": int(new.time[-1]),
-        }
-        _save(path, new.checked(), info)
+        first, last = int(new.time[0]), int(new.time[-1])
+        note = Note(symbol, tuple(sorted(sources)), new.synthetic, imported_at, len(new), first, last)
+        save(path, new.checked(), note)
 
     def _folder(self, symbol: str, name: str) -> Path:
         # "symbol=" keeps the name from being one that Windows reserves, such as the ticker PRN; a final dot, which
@@ -156,7 +133,7 @@ class Catalog:
     def _path(self, symbol: str, rows: Bars | Quotes) -> Path:
         kind = "m1" if isinstance(rows, Bars) else "ticks"
         month = np.datetime64(int(rows.time[0]), "ns").astype("M8[M]")
-        return self._folder(symbol, kind + (_SYNTHETIC if rows.synthetic else "")) / f"{month}.parquet"
+        return self._folder(symbol, kind + (SYNTHETIC if rows.synthetic else "")) / f"{month}.parquet"
 
 
 # ---- tables --------------------------------------------------------------------------------------------------------
@@ -215,16 +192,7 @@ def _day(time: int) -> str:
     return str(np.datetime64(time, "ns").astype("M8[D]"))
 
 
-# ---- files ---------------------------------------------------------------------------------------------------------
-
-
-def parquet() -> Any:
-    """pyarrow.parquet, or an error that says how to get it."""
-    try:
-        import pyarrow.parquet
-    except ImportError as error:
-        raise CallerError("quotes in files need pyarrow: pip install 'mas-order-router[sim]'") from error
-    return pyarrow.parquet
+# ---- folders -------------------------------------------------------------------------------------------------------
 
 
 def _months(folder: Path) -> list[Path]:
@@ -237,79 +205,21 @@ def _overlaps(path: Path, since: int, until: int) -> bool:
     return first < until and end > since
 
 
-def _save(path: Path, rows: Table, info: dict[str, object]) -> None:
-    """Write beside the file, then take its place: Path.replace is atomic on Windows too."""
-    pq = parquet()
-    table = _to_arrow(rows).replace_schema_metadata({_KEY: json.dumps(info)})
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f"{path.name}.{getpid()}.tmp")
-    try:
-        pq.write_table(table, draft, compression="zstd")
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
-
-
-def _to_arrow(rows: Table) -> pa.Table:
-    import pyarrow as pa
-
-    columns = {name: pa.array(column) for name, column in rows.columns().items()}
-    columns["time"] = columns["time"].cast(pa.timestamp("ns", "UTC"))
-    return pa.table(columns)
-
-
-def _load(path: Path, symbol: str) -> Bars | Quotes:
-    table = _guarded(path, lambda: parquet().read_table(path, partitioning=None))
-    info = _parsed(path, table.schema.metadata)
-    if info["symbol"] != symbol:  # a file system that takes EURUSDm for EURUSDM
-        raise CatalogError(f"{path} holds {info['symbol']}, not {symbol}: on this disk only one of them can be kept")
-    kind = KINDS[path.parent.name.removesuffix(_SYNTHETIC)]
-    values: dict[str, Any] = {name: _column(table, name) for name in table.column_names}
-    values["synthetic"] = info["synthetic"]
-    return _guarded(path, lambda: kind(**values))
-
-
-def _column(table: pa.Table, name: str) -> np.ndarray[Any, Any]:
-    column = table.column(name)
-    return np.asarray((column.cast("int64") if name == "time" else column).to_numpy())
-
-
-def _info(path: Path) -> dict[str, Any]:
-    """What `_merge` noted about a file, without reading its rows."""
-    return _parsed(path, _guarded(path, lambda: parquet().read_schema(path)).metadata)
-
-
-def _parsed(path: Path, metadata: dict[bytes, bytes] | None) -> dict[str, Any]:
-    if not metadata or _KEY not in metadata:
-        raise CatalogError(f"{path} was not written by mas: {_REMEDY}")
-    return dict(json.loads(metadata[_KEY]))
-
-
-def _guarded(path: Path, read: Callable[[], Result]) -> Result:
-    """Read a file. What the disk refuses stays an OSError; what is wrong with the bytes becomes a CatalogError."""
-    try:
-        return read()
-    except (OSError, ValueError, TypeError) as error:  # pyarrow's errors derive from these, and so does InvalidField
-        if isinstance(error, OSError) and error.errno is not None:
-            raise
-        raise CatalogError(f"{path} cannot be read ({error}): {_REMEDY}") from error
-
-
 def _entry(folder: Path) -> Entry | None:
     """What a folder of months holds, None for an empty or a foreign one."""
-    if folder.name.removesuffix(_SYNTHETIC) not in KINDS:
+    if folder.name.removesuffix(SYNTHETIC) not in KINDS:
         return None
-    infos = [_info(path) for path in _months(folder)]
-    if not infos:
+    notes = [read_note(path) for path in _months(folder)]
+    if not notes:
         return None
     return Entry(
-        symbol=infos[0]["symbol"],
-        kind=folder.name.removesuffix(_SYNTHETIC),
-        synthetic=folder.name.endswith(_SYNTHETIC),
-        first=min(i["first"] for i in infos),
-        last=max(i["last"] for i in infos),
-        rows=sum(i["rows"] for i in infos),
-        months=len(infos),
-        sources=tuple(sorted({s for i in infos for s in i["sources"]})),
-        imported_at=max(i["imported_at"] for i in infos),
+        symbol=notes[0].symbol,
+        kind=folder.name.removesuffix(SYNTHETIC),
+        synthetic=folder.name.endswith(SYNTHETIC),
+        first=min(note.first for note in notes),
+        last=max(note.last for note in notes),
+        rows=sum(note.rows for note in notes),
+        months=len(notes),
+        sources=tuple(sorted({source for note in notes for source in note.sources})),
+        imported_at=max(note.imported_at for note in notes),
     )

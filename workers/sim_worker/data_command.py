@@ -17,13 +17,14 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, DownloadColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from mas_router.errors import InvalidField, MasError
 from sim_worker.bars import DAY
 from sim_worker.catalog import Catalog, Entry
-from sim_worker.importers import FORMATS, Import, format_of
+from sim_worker.formats import FORMATS
+from sim_worker.importers import Import
 from sim_worker.quotes import Bars, Quotes
 from sim_worker.specs import find_symbol
 from sim_worker.survey import Report
@@ -48,12 +49,15 @@ def import_(
     ] = None,
     data: Directory = None,
 ) -> None:
-    """Add the quotes of a CSV file to the catalog."""
+    """Add the quotes of a CSV file to the catalog.
+
+    Importing a file again changes nothing. If a line of it is wrong, the months before that line may be in already.
+    """
     with _one_line_errors():
         catalog = Catalog(_directory(data))
         source = " + ".join(path.name for path in files)
         with _bar(f"importing {source}") as progress:
-            job = Import(files, format_of(files[0], form), progress)
+            job = Import(files, form, progress)
             catalog.write(symbol, job, source, time.time_ns())
         typer.echo(_summary(symbol, job.report))
 
@@ -118,10 +122,11 @@ def _one_line_errors() -> Iterator[None]:
 @contextmanager
 def _bar(text: str, sizes: bool = True) -> Iterator[Callable[[int, int], None]]:
     """A progress bar on stderr, which is only drawn on a terminal."""
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+    columns: list[ProgressColumn] = [TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn()]
     if sizes:
-        columns += (DownloadColumn(),)
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        columns.append(DownloadColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(text, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
@@ -170,6 +175,8 @@ def _summary(symbol: str, report: Report) -> str:
 
 def _table(entries: list[Entry]) -> Table:
     table = Table("symbol", "kind", "from (UTC)", "to (UTC)", "rows", "source", box=None)
+    for column in table.columns[:-1]:
+        column.no_wrap = True
     for entry in entries:
         kind = f"{entry.kind}, synthetic" if entry.synthetic else entry.kind
         table.add_row(

@@ -1,10 +1,4 @@
-"""Quotes out of CSV files, a few megabytes at a time.
-
-Formats (all numbers with a decimal point, no quotation marks):
-
-- fxcm: M1 bars, one file for the bid and one for the ask, `timestamp,open,high,low,close`, ISO times in UTC
-- histdata: ticks, no header, `YYYYMMDD HHMMSSmmm,bid,ask,volume`, in Eastern time without daylight saving (UTC-5)
-- truefx: ticks, `timestamp,bid,ask`, ISO times in UTC
+"""Quotes out of CSV files (`formats`), a few megabytes at a time.
 
 Parsing is pyarrow's. Only when it fails, or a value is out of range, `first_fault` goes through the file once more,
 line by line, to name the line and the field. An ask below its bid, which real files have, is raised to it and counted.
@@ -12,19 +6,17 @@ line by line, to name the line and the field. An ask below its bid, which real f
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from datetime import datetime
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mas_router.errors import CallerError, InvalidField
-from sim_worker.catalog import parquet
+from sim_worker.formats import BadFile, Format, first_fault, format_of
+from sim_worker.month_file import parquet
 from sim_worker.quotes import MINUTE, Bars, FloatArray, IntArray, Quotes
 from sim_worker.survey import Report, Survey
 
@@ -39,69 +31,23 @@ BAR_VOLUME = 4
 Progress = Callable[[int, int], None]
 
 
-class BadFile(CallerError):
-    """A file is not what it should be."""
-
-
-@dataclass(frozen=True, slots=True)
-class Format:
-    """A way to write quotes down. `first` matches the first line, `fields` are the columns."""
-
-    name: str
-    fields: tuple[str, ...]
-    first: re.Pattern[str]
-    like: str
-    header: bool = True
-    files: int = 1
-
-
-def _headed(name: str, line: str, files: int = 1) -> Format:
-    pattern = re.compile(re.escape(line) + r"\s*$", re.IGNORECASE)
-    return Format(name, tuple(line.split(",")), pattern, line, files=files)
-
-
-FORMATS = {
-    f.name: f
-    for f in (
-        _headed("fxcm", "timestamp,open,high,low,close", files=2),
-        Format(
-            "histdata",
-            ("timestamp", "bid", "ask", "volume"),
-            re.compile(r"\d{8} \d{9},[^,]+,[^,]+,[^,]+$"),
-            "YYYYMMDD HHMMSSmmm,bid,ask,volume",
-            header=False,
-        ),
-        _headed("truefx", "timestamp,bid,ask"),
-    )
-}
-
-
-def format_of(path: Path, name: str | None = None) -> Format:
-    """The format of this name, else the one that the file's first line tells."""
-    if name is not None:
-        if name not in FORMATS:
-            raise InvalidField("format", name, f"one of {', '.join(FORMATS)}")
-        return FORMATS[name]
-    with path.open("rb") as file:
-        line = file.readline(200).decode("utf-8-sig", "replace").rstrip("\r\n")
-    for form in FORMATS.values():
-        if form.first.match(line):
-            return form
-    known = "; ".join(f"{f.name}: {f.like}" for f in FORMATS.values())
-    raise BadFile(f"{path}, line 1: {line[:80]!r} begins none of the formats ({known})")
-
-
 class Import:
     """One import. Iterate over it for tables that the catalog takes; after that, `report` tells what was in the file.
 
-    `paths` are the bid's and the ask's file for fxcm, one file else. `progress` is called with the bytes done and the
-    bytes in all. Raises BadFile, InvalidField or OSError.
+    `paths` are the bid's and the ask's file for fxcm, one file else; `form_name` is a key of FORMATS, None to let the
+    first line decide. `progress` is called with the bytes done and the bytes in all. Iterate once. Raises BadFile,
+    InvalidField or OSError.
     """
 
-    def __init__(self, paths: list[Path], form: Format, progress: Progress = lambda done, total: None) -> None:
+    def __init__(
+        self, paths: Sequence[Path], form_name: str | None = None, progress: Progress = lambda done, total: None
+    ) -> None:
+        form = format_of(paths[0], form_name)
         if len(paths) != form.files:
             pair = "two files, the bid's and then the ask's" if form.files == 2 else "one file with bid and ask"
             raise BadFile(f"format {form.name} is {pair}; {len(paths)} given: {', '.join(map(str, paths))}")
+        for path in paths[1:]:
+            format_of(path, form.name)
         self._paths, self._form, self._progress = paths, form, progress
         self._total = sum(path.stat().st_size for path in paths)
         self._done = dict.fromkeys(range(len(paths)), 0)
@@ -182,7 +128,7 @@ def _uncrossed(rows: Bars | Quotes) -> Bars | Quotes:
     return replace(rows, **raised)
 
 
-# ---- the fast way --------------------------------------------------------------------------------------------------
+# ---- parsing -------------------------------------------------------------------------------------------------------
 
 
 def _batches(path: Path, form: Format) -> Iterator[tuple[pa.RecordBatch, int]]:
@@ -257,81 +203,3 @@ def _goes_back(time: IntArray, last: int | None, form: Format) -> bool:
     if form.files == 1 or not len(time):
         return False
     return bool(np.any(time[1:] <= time[:-1])) or (last is not None and int(time[0]) <= last)
-
-
-# ---- the slow way, when something is wrong -------------------------------------------------------------------------
-
-
-def first_fault(path: Path, form: Format) -> BadFile | None:
-    """The first line of a file that is not as its format wants it."""
-    check = _Line(form)
-    with path.open("rb") as file:
-        for number, raw in enumerate(file, 1):
-            line = raw.decode("utf-8-sig", "replace").rstrip("\r\n")
-            if not line or (number == 1 and form.header):
-                continue
-            fault = check.fault(line)
-            if fault:
-                return BadFile(f"{path}, line {number}: {fault}")
-    return None
-
-
-class _Line:
-    """The rules for a line, and the time of the line above it."""
-
-    def __init__(self, form: Format) -> None:
-        self._form, self._above = form, ""
-
-    def fault(self, line: str) -> str | None:
-        values = line.split(",")
-        names = self._form.fields
-        if len(values) != len(names):
-            return f"{len(values)} fields, where {self._form.name} has {len(names)}: {self._form.like}"
-        for name, value in zip(names, values, strict=True):
-            allowed = self._wrong(name, value)
-            if allowed:
-                return f"{name}={value[:40]!r} is not allowed: {allowed}"
-        return self._order_fault(values) or self._range_fault(values)
-
-    def _wrong(self, name: str, value: str) -> str | None:
-        """What is allowed in a field, if the value is not."""
-        if name == "timestamp":
-            return self._wrong_time(value)
-        number = _number(value)
-        if name == "volume":
-            return None if math.isfinite(number) else "a number"
-        return None if math.isfinite(number) and number > 0 else "a price, a finite number above 0"
-
-    def _wrong_time(self, value: str) -> str | None:
-        try:
-            if self._form.header:
-                datetime.fromisoformat(value)
-            elif re.fullmatch(r"\d{8} \d{9}", value):
-                datetime.strptime(value + "000+0000", "%Y%m%d %H%M%S%f%z")
-            else:
-                raise ValueError(value)
-        except ValueError:
-            like = "2012-02-01 00:00:00+00:00" if self._form.header else "YYYYMMDD HHMMSSmmm"
-            return f"a time like {like}"
-        return None
-
-    def _order_fault(self, values: list[str]) -> str | None:
-        above, self._above = self._above, values[0]
-        if self._form.files == 2 and values[0] <= above:
-            return f"timestamp={values[0]!r} is not allowed: bars in the order of time (the line above has {above!r})"
-        return None
-
-    def _range_fault(self, values: list[str]) -> str | None:
-        if self._form.files == 1:
-            return None
-        opens, high, low, close = map(float, values[1:])
-        if high < max(opens, close):
-            return f"high={high} is not allowed: at least open and close"
-        return f"low={low} is not allowed: at most open and close" if low > min(opens, close) else None
-
-
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return math.nan

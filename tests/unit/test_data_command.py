@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from sim_worker.data_command import app
+
+FXCM = "timestamp,open,high,low,close\n"
+
+
+def mas_data(*arguments: object, env: dict[str, str] | None = None) -> Result:
+    return CliRunner().invoke(app, [str(a) for a in arguments], env={"MAS_DATA": "", **(env or {})})
+
+
+def tick_file(directory: Path, bad: str = "") -> Path:
+    path = directory / "ticks.csv"
+    path.write_text(f"timestamp,bid,ask\n2024-01-03 10:00:00+00:00,1.1,1.2\n{bad}")
+    return path
+
+
+def pair(directory: Path) -> list[Path]:
+    paths = [directory / "bid.csv", directory / "ask.csv"]
+    for path, price in zip(paths, ("1.5", "1.6"), strict=True):
+        path.write_text(FXCM + f"2024-01-03 10:00:00+00:00,{price},{price},{price},{price}\n")
+    return paths
+
+
+def listed(directory: Path) -> list[dict[str, object]]:
+    result = mas_data("list", "--json", "--data", directory)
+    assert result.exit_code == 0
+    found: list[dict[str, object]] = json.loads(result.stdout)
+    return found
+
+
+def assert_refused(result: Result, text: str) -> None:
+    """Exit code 2 and one line on stderr that starts with the command's name; no traceback, nothing on stdout."""
+    assert result.exit_code == 2
+    assert result.stderr.startswith("mas data: ") and result.stderr.count("\n") == 1
+    assert text in result.stderr
+    assert result.stdout == ""
+
+
+def test_a_tick_file_is_imported_listed_and_named_as_the_source(tmp_path: Path) -> None:
+    result = mas_data("import", tick_file(tmp_path), "--symbol", "EURUSD", "--data", tmp_path / "data")
+    assert result.exit_code == 0
+    assert result.stdout == "EURUSD: 1 rows from 2024-01-03 10:00 to 2024-01-03 10:00 UTC\n"
+    (entry,) = listed(tmp_path / "data")
+    assert (entry["symbol"], entry["kind"], entry["rows"]) == ("EURUSD", "ticks", 1)
+    assert entry["sources"] == ["ticks.csv"] and entry["synthetic"] is False
+    assert entry["first"] == 1_704_276_000_000_000_000
+
+
+def test_a_pair_of_files_is_imported_as_bars(tmp_path: Path) -> None:
+    result = mas_data("import", *pair(tmp_path), "--symbol", "GBPUSD", "--format", "fxcm", "--data", tmp_path / "data")
+    assert result.exit_code == 0
+    (entry,) = listed(tmp_path / "data")
+    assert entry["kind"] == "m1" and entry["sources"] == ["bid.csv + ask.csv"]
+
+
+def test_what_is_odd_about_a_file_is_said_in_a_second_line(tmp_path: Path) -> None:
+    extra = "2024-01-03 10:00:00+00:00,1.1,1.2\n2024-01-03 09:00:00+00:00,1.3,1.2\n2024-01-03 12:30:00+00:00,1.3,1.4\n"
+    result = mas_data("import", tick_file(tmp_path, extra), "--symbol", "EURUSD", "--data", tmp_path / "data")
+    assert result.stdout.splitlines()[1] == (
+        "worth a look: 1 rows out of order (sorted); 1 duplicates; 1 rows with an ask below the bid (raised to it); "
+        "1 spikes above 1 %; 1 gaps above one hour, the longest 3.5 h from 2024-01-03 09:00"
+    )
+
+
+def test_a_bad_line_a_wrong_format_and_a_missing_file_are_one_line_each(tmp_path: Path) -> None:
+    bad = tick_file(tmp_path, "2024-01-03 10:00:01+00:00,x,1.2\n")
+    to = ("--symbol", "EURUSD", "--data", tmp_path / "data")
+    assert_refused(mas_data("import", bad, *to), "ticks.csv, line 3: bid='x' is not allowed")
+    assert_refused(mas_data("import", bad, *to, "--format", "csv"), "format='csv' is not allowed")
+    assert_refused(mas_data("import", bad, *to, "--format", "fxcm"), "ticks.csv, line 1")
+    assert_refused(mas_data("import", tmp_path / "none.csv", *to), "No such file")
+    assert_refused(mas_data("import", tmp_path, *to), str(tmp_path))
+    assert_refused(mas_data("import", pair(tmp_path)[0], *to), "fxcm is two files")
+    assert listed(tmp_path / "data") == []
+
+
+def test_a_directory_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
+    occupied = tmp_path / "data"
+    occupied.write_text("a file where the directory should be")
+    assert_refused(mas_data("import", tick_file(tmp_path), "--symbol", "EURUSD", "--data", occupied), str(occupied))
+
+
+def test_a_damaged_catalog_is_one_line(tmp_path: Path) -> None:
+    mas_data("import", tick_file(tmp_path), "--symbol", "EURUSD", "--data", tmp_path / "data")
+    (file,) = (tmp_path / "data").rglob("*.parquet")
+    file.write_bytes(b"no parquet")
+    assert_refused(mas_data("list", "--data", tmp_path / "data"), "remove it, and import its source again")
+
+
+@pytest.mark.parametrize(("options", "kind", "rows"), [((), "m1", 3 * 1440), (("--ticks",), "ticks", None)])
+def test_synth_fills_a_range_and_marks_it(
+    tmp_path: Path, options: tuple[str, ...], kind: str, rows: int | None
+) -> None:
+    result = mas_data(
+        "synth", "GBPUSD", "--from", "2024-01-09", "--to", "2024-01-12", "--seed", 7, *options, "--data", tmp_path
+    )
+    assert result.exit_code == 0 and "synthetic" in result.stdout and "seed 7" in result.stdout
+    (entry,) = listed(tmp_path)
+    assert (entry["kind"], entry["synthetic"], entry["sources"]) == (kind, True, ["seed 7"])
+    assert entry["first"] == 1_704_758_400_000_000_000
+    assert rows is None or entry["rows"] == rows
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (("NOSUCH", "--from", "2024-01-09", "--to", "2024-01-12"), "symbol='NOSUCH' is not allowed: a built-in symbol"),
+        (
+            ("GBPUSD", "--from", "2024-01-09", "--to", "12.1.2024"),
+            "--to='12.1.2024' is not allowed: a day as YYYY-MM-DD",
+        ),
+        (("GBPUSD", "--from", "2024-01-09", "--to", "2024-01-09"), "a day after --from (2024-01-09)"),
+        (
+            ("GBPUSD", "--from", "1960-01-01", "--to", "2024-01-09"),
+            "--from='1960-01-01' is not allowed: a day from 1971",
+        ),
+    ],
+)
+def test_synth_names_what_is_wrong(tmp_path: Path, arguments: tuple[str, ...], text: str) -> None:
+    assert_refused(mas_data("synth", *arguments, "--data", tmp_path), text)
+
+
+def test_list_shows_a_table_and_says_when_there_is_nothing(tmp_path: Path) -> None:
+    empty = mas_data("list", "--data", tmp_path / "data")
+    assert empty.exit_code == 0 and "has no quotes yet" in empty.stdout
+    mas_data("import", tick_file(tmp_path), "--symbol", "EURUSD", "--data", tmp_path / "data")
+    mas_data("synth", "GBPUSD", "--from", "2024-01-09", "--to", "2024-01-10", "--data", tmp_path / "data")
+    table = mas_data("list", "--data", tmp_path / "data", env={"COLUMNS": "200"}).stdout
+    assert "2024-01-03 10:00" in table and "ticks.csv" in table
+    assert "m1, synthetic" in table and "seed 1" in table
+
+
+def test_the_directory_comes_from_the_environment_or_the_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tick_file(tmp_path)
+    mas_data("import", file, "--symbol", "EURUSD", env={"MAS_DATA": str(tmp_path / "named")})
+    assert len(listed(tmp_path / "named")) == 1
+    monkeypatch.setattr(Path, "home", lambda: tmp_path / "home")
+    mas_data("import", file, "--symbol", "EURUSD")
+    assert len(listed(tmp_path / "home" / ".mas" / "data")) == 1
