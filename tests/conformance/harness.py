@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
@@ -151,6 +152,7 @@ class Outcomes:
 
     def __init__(self) -> None:
         self._by_id: dict[str, list[Outcome]] = {}
+        self._counts: Counter[Outcome] = Counter()
         self._changed = threading.Condition()
 
     def publish(self, transport: Transport, envelope: Envelope) -> None:
@@ -164,6 +166,15 @@ class Outcomes:
             assert all(len(got) == 1 for got in self._by_id.values()), "an outcome was told twice"
             return {message_id: got[0] for message_id, got in self._by_id.items()}
 
+    def count(self, outcome: Outcome) -> int:
+        with self._changed:
+            return self._counts[outcome]
+
+    def wait_until_pending(self, sent: list[str], most: int) -> bool:
+        """Wait until at most so many of the publishes have no outcome; False when that does not come."""
+        with self._changed:
+            return self._changed.wait_for(lambda: len(sent) - len(self._by_id) <= most, PATIENCE)
+
     def has_within(self, message_id: str, seconds: float) -> Outcome | None:
         """The outcome of one publish, or None when there is none in that time."""
         with self._changed:
@@ -173,6 +184,7 @@ class Outcomes:
     def _add(self, message_id: str, outcome: Outcome) -> None:
         with self._changed:
             self._by_id.setdefault(message_id, []).append(outcome)
+            self._counts[outcome] += 1
             self._changed.notify_all()
 
 

@@ -565,33 +565,29 @@ def test_a_broker_that_restarts_keeps_what_is_durable_and_everybody_resumes(line
 @pytest.mark.slow
 @pytest.mark.timeout(180)
 def test_a_broker_stopped_under_load_gives_each_publish_one_outcome_and_keeps_the_confirmed(line: Line) -> None:
-    sender, outcomes, started = line.connect("sender"), Outcomes(), threading.Event()
-    sender.declare(topology.client("c1"))
-    stop, sent = threading.Event(), 0
+    sender, outcomes, inbox = line.connect("sender"), Outcomes(), Inbox()
+    sender.declare([Exchange("load"), Queue("load.v1"), Binding("load", "load.v1", "k")])
+    sent: list[str] = []
 
     def publish() -> None:
-        nonlocal sent
-        while not stop.is_set() and sent < 20_000:
-            outcomes.publish(sender, event(f"m{sent:05}"))
-            sent += 1
-            if sent == 200:
-                started.set()
+        """Until the broker is seen to be gone, with some hundred messages under way."""
+        while outcomes.count(Outcome.OFFLINE) == 0 and outcomes.wait_until_pending(sent, 300):
+            sent.append(f"m{len(sent):05}")
+            outcomes.publish(sender, Envelope("load", "k", b"", sent[-1]))
 
     thread = threading.Thread(target=publish)
     thread.start()
-    assert started.wait(30)
+    eventually(lambda: outcomes.count(Outcome.CONFIRMED) > 500, "publishing is under way")
     line.stop()
-    stop.set()
-    thread.join()
+    thread.join(60)
+    assert not thread.is_alive()
     line.start()
-    told = outcomes.wait(sent)
-    assert len(told) == sent
-    inbox = Inbox()
-    sender.consume(topology.reply_queue("c1"), inbox)
+    told = outcomes.wait(len(sent))
+    sender.consume("load.v1", inbox)
     assert sender.wait_connected(30)
-    confirm(sender, [event("mark")])
+    confirm(sender, [Envelope("load", "k", b"", "mark")])
     inbox.wait_for("mark")
-    arrived = inbox.ids
-    confirmed = {one for one, outcome in told.items() if outcome is Outcome.CONFIRMED}
-    assert confirmed and confirmed <= set(arrived)
-    assert {told[one] for one in arrived if one != "mark"} <= {Outcome.CONFIRMED, Outcome.LOST}
+    arrived = set(inbox.ids) - {"mark"}
+    assert set(told) == set(sent)
+    assert {one for one in sent if told[one] is Outcome.CONFIRMED} <= arrived
+    assert {told[one] for one in arrived} <= {Outcome.CONFIRMED, Outcome.LOST}
