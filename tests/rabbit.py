@@ -128,8 +128,9 @@ class Rabbit:
 
     def wait_ready(self) -> None:
         """Return when a client can open a connection. A port that accepts is not enough: Docker's does at once."""
+        where = self.url.rpartition("@")[2]  # without the password
         try:
-            wait_until(lambda: _answers(self.url), f"a RabbitMQ that serves at {self.url}", READY_SECONDS)
+            wait_until(lambda: _answers(self.url), f"a RabbitMQ that serves at {where}", READY_SECONDS)
         except AssertionError as error:
             raise Unavailable(f"{error}\n{self._node.log() if self._node else ''}") from error
 
