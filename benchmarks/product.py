@@ -5,6 +5,8 @@ The only file of the benchmarks that imports the product.
 
 from __future__ import annotations
 
+import itertools
+import time
 import warnings
 from collections import deque
 from concurrent.futures import Future
@@ -28,6 +30,10 @@ class _Strategy(mas.Client):
         self.executions += 1
 
 
+class NotFilled(Exception):
+    """An order was refused, or nobody was there to take it."""
+
+
 class _Trader:
     """Closes the oldest position that is known to be open, and opens one when none is: the account never fills up.
 
@@ -49,7 +55,7 @@ class _Trader:
 
     def _take(self, opened: str, answer: mas.OrderId) -> None:
         if answer.state is not mas.State.FILLED:
-            raise RuntimeError(f"an order was not filled: {answer}")
+            raise NotFilled(f"an order was not filled: {answer}")
         if opened:
             self._open.append((answer.position, opened))
 
@@ -67,17 +73,31 @@ class _Trader:
 
 
 class Client:
-    """Each measurement logs in again, which begins it with a fresh account."""
+    """Each measurement has an account of its own, so none inherits the positions and the losses of another."""
 
     def __init__(self, url: str, run: str) -> None:
         self._strategy = _Strategy(url=url)
-        self._trader().send()
+        self._accounts = itertools.count(1001)
+        self._wait_for_worker()
+
+    def _wait_for_worker(self) -> None:
+        give_up = time.monotonic() + load.DEADLINE
+        while True:
+            try:
+                self._trader()
+                return
+            except NotFilled:
+                if time.monotonic() > give_up:
+                    raise
+                time.sleep(0.1)
 
     def _trader(self) -> _Trader:
+        """A trader on a new account, which its first order opens."""
+        account = {"account": next(self._accounts), "password": "none", "server": "Bench", "timeout": 1000}
         with warnings.catch_warnings():
             # No MT5 worker serves the account, which is what the warning says; a backtest needs none.
             warnings.simplefilter("ignore", mas.NoWorkerWarning)
-            self._strategy.login({"account": 1001, "password": "none", "server": "Bench", "timeout": 1000})
+            self._strategy.login(account)
         trader = _Trader(self._strategy)
         trader.send()
         return trader
