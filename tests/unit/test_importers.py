@@ -15,6 +15,8 @@ from sim_worker.survey import Report
 
 FXCM = "timestamp,open,high,low,close\n"
 TRUEFX = "timestamp,bid,ask\n"
+GOOD_TICK = "2013-01-01 22:00:00+00:00,1.1,1.2\n"
+GOOD_OLD = "20200101 170000065,1.1,1.2,0\n"
 SECOND = 1_000_000_000
 START = int(np.datetime64("2012-02-01T00:00", "ns").astype(np.int64))
 
@@ -169,10 +171,6 @@ def test_a_side_without_the_other_and_a_tick_file_with_another_are_refused(tmp_p
         Import([bid, tick])
 
 
-GOOD_TICK = "2013-01-01 22:00:00+00:00,1.1,1.2\n"
-GOOD_OLD = "20200101 170000065,1.1,1.2,0\n"
-
-
 @pytest.mark.parametrize(
     ("good", "bad", "text"),
     [
@@ -184,14 +182,14 @@ GOOD_OLD = "20200101 170000065,1.1,1.2,0\n"
         (
             GOOD_TICK,
             "2013-13-01 22:00:01+00:00,1.1,1.2",
-            "timestamp='2013-13-01 22:00:01+00:00' is not allowed: a time",
+            "timestamp='2013-13-01 22:00:01+00:00' is not allowed",
         ),
         (GOOD_TICK, "2013-01-01 22:00:01+00:00,1.1", "2 fields, where truefx has 3: timestamp,bid,ask"),
         (GOOD_TICK, "2013-01-01 22:00:01+00:00,1.1,1.2,9", "4 fields, where truefx has 3"),
         (
             GOOD_OLD,
             "20200230 170000065,1.1,1.2,0",
-            "timestamp='20200230 170000065' is not allowed: a time like YYYYMMDD",
+            "timestamp='20200230 170000065' is not allowed: a time like",
         ),
         (GOOD_OLD, "20200101 246000065,1.1,1.2,0", "timestamp='20200101 246000065' is not allowed"),
         (GOOD_OLD, "20200101x170000065,1.1,1.2,0", "timestamp='20200101x170000065' is not allowed"),

@@ -134,4 +134,4 @@ def test_columns_of_other_lengths_or_types_are_refused_at_once() -> None:
     with pytest.raises(InvalidField, match="bid=1 is not allowed: as many rows as time has"):
         Quotes(time=np.array([1, 2]), bid=one, ask=one)
     with pytest.raises(InvalidField, match=r"time='1-d float64' is not allowed: a 1-d array of int64"):
-        Quotes(time=one, bid=one, ask=one)  # type: ignore[arg-type]
+        Quotes(time=one, bid=one, ask=one)
