@@ -15,7 +15,7 @@ from mas_router.messages import Attach, Close, Command, Message, Open, Opened, P
 from mas_router.transport import Outcome
 
 #: How long a session's queue may be missing before its worker counts as gone, and how long after a reconnect.
-MISSING_NS, SETTLING_NS = 3 * NS, 12 * NS
+MISSING_NS, SETTLING_NS = 3 * NS, 30 * NS
 BUSY_TRIES = 20
 
 

@@ -8,11 +8,10 @@ from typing import Any
 
 from mas import params
 from mas._account import Account
-from mas._fields import parse
 from mas._hub import Hub
+from mas._shared import Target
 from mas._trading import Desk
 from mas._views import record
-from mas._shared import Target
 from mas.params import CalcParams, QueryParams
 from mas_router.errors import MasError, RemoteError
 from mas_router.messages import Answer, Calc, Check, Command, Query, Row
@@ -20,7 +19,6 @@ from mas_router.messages import Answer, Calc, Check, Command, Query, Row
 log = logging.getLogger("mas")
 
 TIMEOUT = 10.0
-_TARGET = frozenset({"account", "server", "backtest_toggle"})
 
 
 class Records:
@@ -40,7 +38,7 @@ class Records:
     def account(self, raw: object) -> dict[str, Any]:
         try:
             self._hub.check_open()
-            return dict(next(self._pages(parse(QueryParams, raw, only=_TARGET, what="account"))))
+            return dict(next(self._pages(params.account_info(raw))))
         except MasError as error:
             return {"error": str(error)}
 

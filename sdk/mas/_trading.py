@@ -12,8 +12,8 @@ from mas import mt5, params
 from mas._account import NS, Account
 from mas._book import Entry
 from mas._hub import Hub
-from mas.order_id import Known, OrderId
 from mas._shared import OrderParams, Target
+from mas.order_id import Known, OrderId
 from mas_router.errors import CallerError, MasError
 from mas_router.messages import TradeRequest
 from mas_router.mt5 import order_type_name

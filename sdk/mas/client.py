@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import atexit
 import os
-import re
 import warnings
 import weakref
 from concurrent.futures import Future
@@ -22,7 +21,7 @@ from mas._market import MarketData
 from mas._records import Records
 from mas._trading import Desk
 from mas.order_id import OrderId
-from mas_router.errors import CallerError, InvalidField
+from mas_router.errors import CallerError
 
 F = TypeVar("F")
 Params = dict[str, Any]
@@ -80,7 +79,7 @@ class Client:
         settings = Settings(
             live_url=_first(live_url, url, "MAS_LIVE_URL", both),
             backtest_url=_first(backtest_url, url, "MAS_BACKTEST_URL", both),
-            client_id=_checked_id(client_id),
+            client_id=params.client_id(client_id),
             whole_account=events == "account",
             data=os.fspath(data) if data is not None else "",
             seed=seed,
@@ -280,13 +279,6 @@ class Client:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-def _checked_id(client_id: str) -> str:
-    """The id is part of a queue's name and of routing keys: letters, digits, - and _ only."""
-    if client_id and not re.fullmatch(r"[A-Za-z0-9_-]{1,40}", client_id):
-        raise InvalidField("client_id", client_id, "1 to 40 letters, digits, - or _")
-    return client_id
 
 
 def _first(given: str | None, url: str | None, variable: str, default: str) -> str:

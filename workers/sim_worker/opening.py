@@ -45,7 +45,7 @@ def open_session(opening: Open, sources: Sources, now: int) -> Session:
 
 def _account(opening: Open) -> AccountSpec:
     return AccountSpec(
-        login=opening.login or opening.session,
+        login=opening.login or "simulated",
         server=opening.server,
         currency=opening.currency,
         leverage=opening.leverage,
