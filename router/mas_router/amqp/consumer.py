@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 from pika import BasicProperties
 from pika import exceptions as pika_errors
 from pika.channel import Channel
-from pika.connection import Connection
 from pika.spec import Basic
 
 from mas_router.amqp.errand import Refusal, refusal
+from mas_router.amqp.wire import Wire
 from mas_router.transport import Delivery, OnDelivery
 
 if TYPE_CHECKING:
@@ -88,13 +88,14 @@ class Lane:
 
     def __init__(
         self,
-        connection: Connection,
+        connection: Wire,
         subscription: Subscription,
         settle: Callable[[Lane, int, bool], None],
         on_running: Callable[[Lane], None],
         on_end: Callable[[Lane, Refusal], None],
     ) -> None:
         self.subscription = subscription
+        self._connection = connection
         self.running = False
         self._settle = settle
         self._on_running, self._on_end = on_running, on_end
@@ -113,11 +114,12 @@ class Lane:
         channel = self._channel
         if channel is None or not channel.is_open:
             return
-        for tag in rejected:
-            if self._held.take(tag):
-                channel.basic_reject(tag, requeue=False)
-        for tag, multiple in self._held.ack(acked):
-            channel.basic_ack(tag, multiple)
+        with self._connection.corked():
+            for tag in rejected:
+                if self._held.take(tag):
+                    channel.basic_reject(tag, requeue=False)
+            for tag, multiple in self._held.ack(acked):
+                channel.basic_ack(tag, multiple)
         self._leave_when_done()
 
     def cancel(self, done: Callable[[], None]) -> None:

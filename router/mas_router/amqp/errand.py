@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 from pika import exceptions as pika_errors
 from pika.channel import Channel
-from pika.connection import Connection
 
+from mas_router.amqp.wire import Wire
 from mas_router.topology import Binding, Declaration, Exchange, Queue
 from mas_router.transport import QueueInfo
 
@@ -45,7 +45,7 @@ class Errand:
         self._work = work
         self._done: Done | None = done
 
-    def start(self, connection: Connection) -> None:
+    def start(self, connection: Wire) -> None:
         try:
             channel = connection.channel(on_open_callback=self._on_open)
         except pika_errors.AMQPError as error:  # the connection is closing, or has no channel left

@@ -22,7 +22,7 @@ SETTLE_BURST = 1024
 
 
 class OnChange(Protocol):
-    """Told of every change; `reason` is empty when connected."""
+    """Told of every change, and why."""
 
     def __call__(self, connected: bool, reason: str) -> None: ...
 
@@ -78,7 +78,7 @@ class Link:
         self._backoff.reset()
         self._next_host = 0
         log.info("connected to the broker at %s", self.address)
-        self._on_change(True, "")
+        self._on_change(True, f"connected to {self.address}")
         self._shared.io.wake()
 
     def _on_lost(self, reason: str) -> None:

@@ -63,8 +63,12 @@ class IoThread:
 
         The flag is set after the work was appended and cleared before it is drained: no work stays behind.
         """
-        if not self._awake:
-            self._awake = True
+        if self._awake:
+            return
+        self._awake = True
+        if self.here:
+            self.loop.call_later(0, self._turn)  # needs no byte through the wake-up pipe
+        else:
             self.loop.add_callback_threadsafe(self._turn)
 
     def post(self, call: Call) -> None:

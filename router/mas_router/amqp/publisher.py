@@ -10,11 +10,11 @@ from collections.abc import Callable
 from pika import BasicProperties
 from pika import exceptions as pika_errors
 from pika.channel import Channel
-from pika.connection import Connection
 from pika.spec import Basic
 
 from mas_router.amqp.config import CONTENT_TYPE
 from mas_router.amqp.errand import ACCESS_REFUSED, NOT_FOUND
+from mas_router.amqp.wire import Wire
 from mas_router.transport import Envelope, OnOutcome, Outcome
 
 log = logging.getLogger("mas.amqp")
@@ -108,19 +108,20 @@ class Publisher:
 
     def __init__(
         self,
-        connection: Connection,
+        connection: Wire,
         outbox: deque[Publish],
         *,
         user: str,
         app: str,
         wall: Callable[[], float],
         on_ready: Callable[[], None],
+        on_room: Callable[[], None],
         on_broken: Callable[[str], None],
     ) -> None:
         self._connection = connection
         self._outbox = outbox
         self._wall = wall
-        self._on_ready, self._on_broken = on_ready, on_broken
+        self._on_ready, self._on_room, self._on_broken = on_ready, on_room, on_broken
         self._channel: Channel | None = None
         self._confirms = Confirms()
         self._properties = BasicProperties(content_type=CONTENT_TYPE, app_id=app, user_id=user)
@@ -137,26 +138,33 @@ class Publisher:
     def pump(self) -> bool:
         """Publish from the outbox. True when more could go, but others should have their turn first."""
         channel, outbox, confirms = self._channel, self._outbox, self._confirms
-        if channel is None:
+        if channel is None or not outbox:
             return False
-        for _ in range(BURST):
-            if not outbox or len(confirms) >= WINDOW or confirms.bytes >= WINDOW_BYTES:
-                return False
-            publish = outbox.popleft()
-            try:
-                self._send(channel, publish[0], confirms.next_tag)
-            except (ValueError, TypeError, pika_errors.AMQPError) as error:
-                # pika encodes a message before it writes any of it, so this one is on no wire.
-                log.error("a message to exchange %r cannot be encoded: %s", publish[0].exchange, error)
-                answer(publish[1], Outcome.REFUSED)
-            except Exception:
-                confirms.add(publish)
-                log.exception("pika failed while publishing")
-                self._on_broken("pika failed while publishing")
-                return False
-            else:
-                confirms.add(publish)
+        with self._connection.corked():
+            for _ in range(BURST):
+                if not outbox or len(confirms) >= WINDOW or confirms.bytes >= WINDOW_BYTES:
+                    return False
+                if not self._publish(channel, outbox.popleft()):
+                    return False
         return bool(outbox)
+
+    def _publish(self, channel: Channel, publish: Publish) -> bool:
+        """False when the connection is no use any more."""
+        confirms = self._confirms
+        try:
+            self._send(channel, publish[0], confirms.next_tag)
+        except (ValueError, TypeError, pika_errors.AMQPError) as error:
+            # pika encodes a message before it writes any of it, so this one is on no wire.
+            log.error("a message to exchange %r cannot be encoded: %s", publish[0].exchange, error)
+            answer(publish[1], Outcome.REFUSED)
+        except Exception:
+            confirms.add(publish)
+            log.exception("pika failed while publishing")
+            self._on_broken("pika failed while publishing")
+            return False
+        else:
+            confirms.add(publish)
+        return True
 
     def lost(self) -> None:
         """The connection is gone: nobody knows what became of the unconfirmed."""
@@ -196,7 +204,7 @@ class Publisher:
         outcome = Outcome.CONFIRMED if isinstance(method, Basic.Ack) else Outcome.REFUSED
         self._confirms.settle(method.delivery_tag, method.multiple, outcome)
         if self._outbox:
-            self.pump()
+            self._on_room()
 
     def _on_return(self, _channel: Channel, _method: Basic.Return, properties: BasicProperties, _body: bytes) -> None:
         self._confirms.returned(int(properties.correlation_id))

@@ -9,9 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from ssl import SSLContext
 
-import pika
 from pika import exceptions as pika_errors
-from pika.connection import Connection
 
 from mas_router.amqp import errand
 from mas_router.amqp.config import Settings, explain, parameters
@@ -21,6 +19,7 @@ from mas_router.amqp.loop import Call, IoThread, Timer
 from mas_router.amqp.memory import Backoff, Memory
 from mas_router.amqp.publisher import Publish, Publisher
 from mas_router.amqp.url import Address
+from mas_router.amqp.wire import Wire
 from mas_router.topology import Declaration
 
 log = logging.getLogger("mas.amqp")
@@ -60,13 +59,13 @@ class Session:
         self._problem = "the broker did not answer in time"
         self._backoff = Backoff(shared.random)
         self._timers: set[Timer] = set()
-        self._cut: set[Connection] = set()
+        self._cut: set[Wire] = set()
         self._errands: set[Errand] = set()
         self._lanes: dict[Subscription, Lane] = {}
         self._starting: dict[Subscription, Done] = {}
         self._declared = False
         self._publisher: Publisher | None = None
-        self._connections: dict[str, Connection] = {}
+        self._connections: dict[str, Wire] = {}
         for role in ("publish", "consume"):
             self._connections[role] = self._connect(role)
 
@@ -112,9 +111,9 @@ class Session:
 
     # Coming up
 
-    def _connect(self, role: str) -> Connection:
+    def _connect(self, role: str) -> Wire:
         shared = self._shared
-        return pika.SelectConnection(
+        return Wire(
             parameters(self.address, shared.settings, role, shared.context),
             on_open_callback=self._on_open,
             on_open_error_callback=self._on_down,
@@ -122,7 +121,7 @@ class Session:
             custom_ioloop=self._io.loop,
         )
 
-    def _on_open(self, connection: Connection) -> None:
+    def _on_open(self, connection: Wire) -> None:
         if not self._over and all(each.is_open for each in self._connections.values()):
             self._later(self._shared.settings.retry_for, self._out_of_patience)
             self._set_up()
@@ -138,6 +137,7 @@ class Session:
             app=self._shared.settings.name,
             wall=self._shared.wall,
             on_ready=self._on_publisher_ready,
+            on_room=self._io.wake,
             on_broken=self.fail,
         )
         self._redeclare()
@@ -240,17 +240,17 @@ class Session:
 
     # Trouble and the end
 
-    def _on_blocked(self, _connection: Connection, frame: object) -> None:
+    def _on_blocked(self, _connection: Wire, frame: object) -> None:
         self.blocked = True
         reason = frame.method.reason  # type: ignore[attr-defined]  # pika's frame classes are not generic
         log.warning("the broker at %s blocks publishing: %s", self.address, reason)
         self._io.wake()
 
-    def _on_unblocked(self, _connection: Connection, _frame: object) -> None:
+    def _on_unblocked(self, _connection: Wire, _frame: object) -> None:
         self.blocked = False
         log.warning("the broker at %s takes messages again", self.address)
 
-    def _on_down(self, _connection: Connection, error: BaseException) -> None:
+    def _on_down(self, _connection: Wire, error: BaseException) -> None:
         if not self._over:
             self.fail(explain(error))
         elif self._on_closed is not None and all(each.is_closed for each in self._connections.values()):
@@ -283,11 +283,10 @@ class Session:
         for connection in self._connections.values():
             self._abort(connection)
 
-    def _abort(self, connection: Connection) -> None:
-        """pika's public close() would wait for an answer over a line that may be dead."""
+    def _abort(self, connection: Wire) -> None:
         if connection not in self._cut and not connection.is_closed:
             self._cut.add(connection)
-            connection._terminate_stream(pika_errors.StreamLostError("cut"))
+            connection.cut()
 
     def _finish(self) -> None:
         self._over, self.ready = True, False
