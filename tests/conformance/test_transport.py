@@ -9,6 +9,7 @@ import pytest
 
 from mas_router import topology
 from mas_router.errors import NotConnected, TopologyError
+from mas_router.memory_exchange import topic_match
 from mas_router.topology import Arguments, Binding, Declaration, Exchange, Queue
 from mas_router.transport import MAX_BODY, Delivery, Envelope, Outcome, Transport
 from tests.conformance.harness import Inbox, Line, Outcomes, States, eventually, outcome_of
@@ -249,7 +250,110 @@ def test_an_order_that_kills_every_worker_is_dead_lettered_at_the_delivery_limit
     assert [one.redelivered for one in held.wait(2)] == [False, True]
 
 
+def test_a_held_order_whose_time_passed_bounces_only_when_its_worker_is_gone(line: Line) -> None:
+    sender, worker, inbox, held = line.connect("sender"), line.connect("worker"), Inbox(), Inbox(ack=False)
+    worker.declare(ACCOUNT)
+    sender.declare(topology.client("c1"))
+    sender.consume(topology.reply_queue("c1"), inbox)
+    worker.consume(ORDERS, held, prefetch=1)
+    confirm(sender, [order("held", ttl_ms=30), order("waiting", ttl_ms=60)])
+    held.wait(1)
+    inbox.wait_for("waiting")
+    assert inbox.ids == ["waiting"]
+    worker.close()
+    inbox.wait_for("held")
+    assert [one.headers["x-first-death-reason"] for one in inbox.deliveries] == ["expired", "expired"]
+
+
+def test_drop_head_dead_letters_the_oldest_with_the_reason(line: Line) -> None:
+    one, dead = line.connect("one"), Inbox()
+    short: Arguments = {"x-max-length": 2, "x-overflow": "drop-head", "x-dead-letter-exchange": topology.DEAD_LETTERS}
+    one.declare([*topology.base(), Exchange("short"), Queue("short.v1", arguments=short)])
+    one.declare([Binding("short", "short.v1", "k")])
+    confirm(one, [Envelope("short", "k", b"", f"m{number}") for number in range(4)])
+    one.consume(topology.DEAD_QUEUE, dead)
+    assert [letter.headers["x-first-death-reason"] for letter in dead.wait(2)] == ["maxlen", "maxlen"]
+    assert dead.ids == ["m0", "m1"]
+
+
+def test_deaths_are_counted_per_queue_and_reason_and_a_circle_without_a_reject_ends(line: Line) -> None:
+    one, got = line.connect("one"), Inbox(ack=False)
+    circle: Arguments = {"x-dead-letter-exchange": "circle", "x-message-ttl": 60}
+    one.declare([Exchange("circle"), Queue("circle.v1", arguments=circle), Binding("circle", "circle.v1", "k")])
+    consumer = one.consume("circle.v1", got)
+    confirm(one, [Envelope("circle", "k", b"", "m1", ttl_ms=50_000)])
+    got.wait(1)[0].reject()
+    got.wait(2)[1].reject()
+    last = got.wait(3)[2]
+    assert (death(last)["count"], death(last)["reason"]) == (2, "rejected")
+    assert last.headers["x-first-death-exchange"] == "circle"
+    last.ack()
+    consumer.cancel()
+    confirm(one, [Envelope("circle", "k", b"", "m2")])
+    eventually(lambda: ready(one, "circle.v1") == 0, "the expired message is dropped, not queued again")
+
+
+# Routing
+
+
+def test_an_alternate_exchange_gets_what_has_no_route(line: Line) -> None:
+    one, inbox = line.connect("one"), Inbox()
+    one.declare([Exchange("spill", "fanout"), Exchange("main", arguments={"alternate-exchange": "spill"})])
+    assert outcome_of(one, Envelope("main", "k", b"", "m1")) is Outcome.NO_ROUTE
+    one.declare([Queue("spill.v1"), Binding("spill", "spill.v1"), Queue("main.v1"), Binding("main", "main.v1", "a.#")])
+    one.consume("spill.v1", inbox)
+    confirm(
+        one, [Envelope("main", "k", b"", "m2"), Envelope("main", "a", b"", "m3"), Envelope("main", "b.a", b"", "m4")]
+    )
+    inbox.wait_for("m4")
+    assert inbox.ids == ["m2", "m4"]
+
+
+def test_a_topic_pattern_means_the_same_everywhere(line: Line) -> None:
+    one, inbox = line.connect("one"), Inbox()
+    patterns = ["#", "*", "a.*", "a.#", "*.*.c", "#.c", "a.#.c", "#.b.#", "a.b", ""]
+    keys = ["", "a", "c", "a.b", "a.b.c", "a.c", "b.b", "x.a.c", "a.", ".c"]
+    one.declare([Exchange("t"), Queue("out.v1")])
+    fits: dict[str, list[str]] = {}
+    one.consume("out.v1", inbox)
+    for pattern in patterns:
+        one.declare([Binding("t", "out.v1", pattern)])
+        outcomes = Outcomes()
+        for key in keys:
+            outcomes.publish(one, Envelope("t", key, b"", f"{pattern}|{key}"))
+        told = outcomes.wait(len(keys))
+        fits[pattern] = [key for key in keys if told[f"{pattern}|{key}"] is Outcome.CONFIRMED]
+        one.forget([Binding("t", "out.v1", pattern)])
+    assert fits == {pattern: [key for key in keys if topic_match(pattern, key)] for pattern in patterns}
+
+
+def test_one_queue_that_refuses_makes_the_publish_refused_although_another_took_it(line: Line) -> None:
+    one, tap = line.connect("one"), Inbox()
+    one.declare([*small_queue(1), Queue("tap.v1"), Binding("small", "tap.v1", "#")])
+    one.consume("tap.v1", tap)
+    assert outcome_of(one, Envelope("small", "k", b"", "m1")) is Outcome.CONFIRMED
+    assert outcome_of(one, Envelope("small", "k", b"", "m2")) is Outcome.REFUSED
+    tap.wait_for("m2")
+
+
 # Delivery
+
+
+def test_acks_may_come_from_any_thread_in_any_order(line: Line) -> None:
+    sender, worker, held = line.connect("sender"), line.connect("worker"), Inbox(ack=False)
+    worker.declare(ACCOUNT)
+    worker.consume(ORDERS, held, prefetch=10)
+    confirm(sender, numbered(20, order))
+    first = held.wait(10)
+    threads = [threading.Thread(target=delivery.ack) for delivery in reversed(first)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    held.wait(20)
+    line.cut("worker")
+    again = held.wait(30)[20:]
+    assert [one.message_id for one in again] == ids(numbered(20, order))[10:]
 
 
 def test_a_thousand_messages_arrive_in_the_order_of_publishing(line: Line) -> None:
