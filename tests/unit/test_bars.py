@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mas_router.columns import BarColumns, TickColumns, unpack_columns
@@ -33,6 +33,7 @@ def assert_same(one: Bars, other: Bars) -> None:
         assert column.tolist() == other.columns()[name].tolist(), name
 
 
+@settings(deadline=None)
 @given(ticks(), st.sampled_from(sorted(TIMEFRAMES)))
 def test_bars_of_ticks_agree_with_a_plain_loop_over_the_ticks(quotes: Quotes, timeframe: str) -> None:
     groups: dict[int, list[int]] = {}
@@ -52,6 +53,7 @@ def test_bars_of_ticks_agree_with_a_plain_loop_over_the_ticks(quotes: Quotes, ti
     assert found.volume.tolist() == [len(g) for g in groups.values()]
 
 
+@settings(deadline=None)
 @given(ticks(), st.sampled_from([("M5", "H1"), ("M2", "H12"), ("H4", "D1"), ("D1", "W1"), ("D1", "MN1"), ("M1", "M1")]))
 def test_a_timeframe_made_over_a_shorter_one_is_the_same_as_made_directly(
     quotes: Quotes, path: tuple[str, str]
@@ -62,6 +64,7 @@ def test_a_timeframe_made_over_a_shorter_one_is_the_same_as_made_directly(
     assert_same(resample(m1, longer), resample(quotes, longer))
 
 
+@settings(deadline=None)
 @given(ticks(), st.sampled_from(["M1", "M15", "H4", "MN1"]))
 def test_bars_and_their_four_quotes_a_minute_give_the_same_longer_bars(quotes: Quotes, timeframe: str) -> None:
     m1 = resample(quotes, "M1")
@@ -116,6 +119,7 @@ def test_trading_minutes_stand_still_over_the_weekend() -> None:
     assert (minutes - minutes[0]).tolist() == [0, 1, 1, 1, 2, 7201]
 
 
+@settings(deadline=None)
 @given(ticks(), st.sampled_from(["M1", "M5", "D1"]))
 def test_the_last_quote_of_a_row_is_the_last_one_of_its_period(quotes: Quotes, timeframe: str) -> None:
     for source in (quotes, resample(quotes, "M1")):
@@ -127,6 +131,7 @@ def test_the_last_quote_of_a_row_is_the_last_one_of_its_period(quotes: Quotes, t
         assert replay.rows[4].tolist() == replay.quotes.bid[replay.last_quote].tolist()
 
 
+@settings(deadline=None)
 @given(ticks(), st.integers(0, 5), st.integers(0, 5))
 def test_columns_of_a_replay_come_back_from_their_bytes(quotes: Quotes, start: int, count: int) -> None:
     for replay, kind in ((bars_replay(quotes, "M1"), BarColumns), (ticks_replay(quotes), TickColumns)):

@@ -127,6 +127,12 @@ def test_an_ask_below_its_bid_is_raised_to_it_and_counted(tmp_path: Path) -> Non
     assert report.crossed == 1
 
 
+def test_a_block_of_crossed_quotes_at_the_end_of_good_ones_is_no_swapped_file(tmp_path: Path) -> None:
+    bad = "2013-01-01 22:00:00+00:00,1.5,1.4\n"
+    _, report = ticks([written(tmp_path / "t.csv", TRUEFX + GOOD_TICK * 40 + bad * 39)])
+    assert report.crossed == 39 and report.rows == 79
+
+
 def test_sides_that_are_swapped_are_refused(tmp_path: Path) -> None:
     bid, ask = side(tmp_path / "b.csv", [1, 2], 1.0), side(tmp_path / "a.csv", [1, 2], 1.1)
     with pytest.raises(BadFile, match=r"b\.csv: 2 of 2 asks are below their bid: are they swapped\?"):

@@ -35,14 +35,14 @@ def columns(table: Quotes | Bars) -> list[list[float]]:
     return [column.tolist() for column in table.columns().values()]
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(st.integers(0, 4 * CHUNK), st.integers(0, 2 * CHUNK))
 def test_ticks_taken_from_anywhere_are_those_of_the_whole_row(first: int, count: int) -> None:
     whole = feed().quotes(0, 6 * CHUNK)
     assert columns(feed().quotes(first, count)) == columns(whole[first : first + count])
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(st.integers(0, 10**13), st.integers(1, CHUNK), st.data())
 def test_a_stretch_far_away_is_its_parts_in_any_order(first: int, count: int, data: st.DataObject) -> None:
     cut = data.draw(st.integers(0, count))
@@ -129,7 +129,7 @@ def test_every_minute_that_is_open_has_a_bar() -> None:
     assert bars.volume.min() >= 1 and bars.volume.max() <= 12 and len(np.unique(bars.volume)) > 5
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(st.integers(0, 20_000), st.integers(0, 12_000), st.integers(0, 12_000))
 def test_the_bars_of_a_range_are_part_of_those_of_a_longer_one(skip: int, one: int, two: int) -> None:
     start = ns("2024-02-01 00:00:00") + skip * MINUTE

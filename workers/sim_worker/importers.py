@@ -60,16 +60,17 @@ class Import:
 
     def __iter__(self) -> Iterator[Bars | Quotes]:
         for rows in self._bars() if self._form.files == 2 else self._ticks():
-            self._refuse_swapped(rows)
             self._survey.add(rows)
+            self._refuse_swapped()
             yield _uncrossed(rows)
-        if not self._survey.report().rows:
+        if not self.report.rows:
             raise BadFile(f"{' and '.join(map(str, self._paths))}: no rows")
 
-    def _refuse_swapped(self, rows: Bars | Quotes) -> None:
-        crossed = int(np.count_nonzero(rows.ask_close < rows.close if isinstance(rows, Bars) else rows.ask < rows.bid))
-        if crossed * 2 > len(rows):
-            raise BadFile(f"{self._paths[-1]}: {crossed} of {len(rows)} asks are below their bid: are they swapped?")
+    def _refuse_swapped(self) -> None:
+        found = self.report
+        if found.crossed * 2 > found.rows:
+            text = f"{found.crossed} of {found.rows} asks are below their bid: are they swapped?"
+            raise BadFile(f"{self._paths[-1]}: {text}")
 
     def _ticks(self) -> Iterator[Quotes]:
         for time, (bid, ask) in self._blocks(0):
