@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -32,6 +34,8 @@ def pytest_runtestloop(session: pytest.Session) -> None:
         return
     from tests.rabbit import Unavailable, find
 
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # a run that is ended removes its broker too
     try:
         found = find(lambda text: _announce(session, text))
     except Unavailable as error:

@@ -36,4 +36,5 @@ JSON
 if command -v docker-entrypoint.sh >/dev/null; then
     exec docker-entrypoint.sh rabbitmq-server
 fi
+PATH=/usr/lib/rabbitmq/bin:$PATH # an image of Debian's package: its wrapper in /usr/sbin would swallow SIGTERM
 exec rabbitmq-server
