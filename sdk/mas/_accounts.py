@@ -124,10 +124,13 @@ class LiveAccount(Account):
 
     mode = "live"
 
-    def __init__(self, line: Line, teller: Teller, server: str, login: str, new_id: Callable[[], str]) -> None:
+    def __init__(
+        self, line: Line, teller: Teller, server: str, login: str, new_id: Callable[[], str], embedded: bool
+    ) -> None:
         super().__init__(line, teller, server, login, new_id)
         self.exchange = topology.live_exchange(server)
         self.attached = False
+        self._embedded = embedded
 
     @property
     def target(self) -> str:
@@ -162,10 +165,14 @@ class LiveAccount(Account):
         if not self.attached and not self._try_attach(valid_for):
             future: Future[Entry] = Future()
             entry.future = future
-            text = f"not sent: no MT5 worker serves {self.target} on {self.line.transport.address}"
-            self.deny(entry, "no_route", text)
+            self.deny(entry, "no_route", self._nobody())
             return future
         return super().trade(entry, valid_for)
+
+    def _nobody(self) -> str:
+        if self._embedded:
+            return f"not sent: {self.target} is not connected, because MAS_URL names no RabbitMQ"
+        return f"not sent: no MT5 worker serves {self.target} on {self.line.transport.address}"
 
     def _try_attach(self, timeout: float) -> bool:
         try:

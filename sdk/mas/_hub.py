@@ -151,7 +151,8 @@ class Hub:
             account = self.live.get((server, login))
             if account is None:
                 line = self.line("live", timeout)
-                account = self.live[server, login] = LiveAccount(line, self, server, login, self.new_id)
+                embedded = self.is_embedded("live")
+                account = self.live[server, login] = LiveAccount(line, self, server, login, self.new_id, embedded)
                 self._hear_all(line, account)
             self._keeper.start()
             return account
