@@ -38,6 +38,7 @@ class SymbolBook:
         "bid_high",
         "bid_low",
         "exposure",
+        "margin",
         "orders",
         "positions",
         "spec",
@@ -50,8 +51,14 @@ class SymbolBook:
         self.orders: dict[int, Order] = {}
         self.positions: dict[int, Position] = {}
         self.exposure = Exposure()
+        self.margin: float | None = None  # of the exposure, when it does not depend on other symbols' quotes
         self.swap = 0.0
         self.refresh()
+
+    def expose(self, sell: int, volume: float, price: float, sign: int = 1) -> None:
+        """A position (or a part of it) came, or with sign -1 went."""
+        self.exposure = self.exposure.plus(sell, volume, price, sign)
+        self.margin = None
 
     def crossed(self, bid: float, ask: float) -> bool:
         """Could anything trigger at this quote?"""
@@ -169,7 +176,7 @@ class Book:
     def hold(self, position: Position) -> None:
         side = self.symbols[position.symbol]
         self.positions[position.ticket] = side.positions[position.ticket] = position
-        side.exposure = side.exposure.plus(position.type, position.volume, position.price_open)
+        side.expose(position.type, position.volume, position.price_open)
         side.swap += position.swap
         side.watch_position(position)
         self.expect_stops(position)
@@ -177,7 +184,7 @@ class Book:
     def drop(self, position: Position) -> None:
         side = self.symbols[position.symbol]
         del self.positions[position.ticket], side.positions[position.ticket]
-        side.exposure = side.exposure.plus(position.type, position.volume, position.price_open, -1)
+        side.expose(position.type, position.volume, position.price_open, -1)
         side.swap = side.swap - position.swap if side.positions else 0.0
         side.stale = True
 
@@ -187,8 +194,8 @@ class Book:
             self.drop(position)
             return
         side = self.symbols[position.symbol]
-        exposure = side.exposure.plus(position.type, position.volume, position.price_open, -1)
-        side.exposure = exposure.plus(position.type, volume, position.price_open)
+        side.expose(position.type, position.volume, position.price_open, -1)
+        side.expose(position.type, volume, position.price_open)
         position.volume, position.time_update = volume, self.now
 
     def take_swap(self, position: Position, volume: float) -> float:

@@ -7,6 +7,7 @@ quotes the worst corner of the range decides, and only a range that is not safe 
 
 from __future__ import annotations
 
+from math import inf
 from typing import Final
 
 import numpy as np
@@ -117,7 +118,7 @@ class MarginGuard:
         return max(0.0, now) * (1.0 - 0.5 / symbols)
 
     def _headroom(self, side: SymbolBook, quotes: dict[str, Quote]) -> float:
-        margin = held_margin(self._book, side.spec, side.exposure, quotes)
+        margin = held_margin(self._book, side, quotes)
         return floating_floor(self._book, side, quotes) - self._ratio * margin
 
     def safe(self, prices: Range) -> bool:
@@ -126,10 +127,12 @@ class MarginGuard:
             return True
         bid_low, bid_high, ask_low, ask_high = prices
         quotes = dict(self._book.quotes)
+        corners = ((bid_low, ask_low), (bid_low, ask_high), (bid_high, ask_low), (bid_high, ask_high))
         total = self._rest
         for side in self._moving:
-            worst = float("inf")
-            for bid, ask in ((bid_low, ask_low), (bid_low, ask_high), (bid_high, ask_low), (bid_high, ask_high)):
+            # A symbol's own positions lose most where the bid is lowest and the ask is highest.
+            worst = inf
+            for bid, ask in corners[1:2] if side.spec.name == self._symbol else corners:
                 quotes[self._symbol] = (0, bid, ask)
                 worst = min(worst, self._headroom(side, quotes))
             total += worst

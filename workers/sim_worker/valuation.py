@@ -96,8 +96,18 @@ def _type_rate(spec: SymbolSpec, sell: int) -> float:
     return spec.margin_rate_sell if sell else spec.margin_rate_buy
 
 
-def held_margin(book: Book, spec: SymbolSpec, held: Exposure, quotes: Quotes, *, ordering: bool = False) -> float:
-    """The margin of a symbol's positions. `ordering`: as if a part of it were still an order (initial margin).
+def held_margin(book: Book, side: SymbolBook, quotes: Quotes) -> float:
+    """The margin of a symbol's positions."""
+    if side.margin is not None:
+        return side.margin
+    margin = exposure_margin(book, side.spec, side.exposure, quotes)
+    if all(name == side.spec.name for name, _ in book.route(side.spec, side.spec.currency_margin)):
+        side.margin = margin
+    return margin
+
+
+def exposure_margin(book: Book, spec: SymbolSpec, held: Exposure, quotes: Quotes, *, ordering: bool = False) -> float:
+    """The margin of positions of a symbol, whether they are there or not. `ordering`: as if a part of it were still an order (initial margin).
 
     Hedging accounts: the uncovered volume at the average price of the larger side, the covered one with the contract
     size `margin_hedged` at the average of all; or the larger side alone. Each part is rounded.
@@ -136,11 +146,11 @@ def margin_after(
     Netting: an order larger than the opposite position needs the larger of the two margins.
     """
     spec, held, quotes = side.spec, side.exposure, book.quotes
-    now = held_margin(book, spec, held, quotes)
+    now = held_margin(book, side, quotes)
     if position is None:
-        after = held_margin(book, spec, held.plus(sell, lots, price), quotes, ordering=True)
+        after = exposure_margin(book, spec, held.plus(sell, lots, price), quotes, ordering=True)
     elif lots <= position.volume:
-        after = held_margin(book, spec, held.plus(position.type, lots, position.price_open, -1), quotes)
+        after = exposure_margin(book, spec, held.plus(position.type, lots, position.price_open, -1), quotes)
     else:
         after = max(now, margin_of(book, spec, sell, lots, price))
     return book.money(before - now + after)
@@ -155,7 +165,7 @@ def holding(book: Book) -> list[SymbolBook]:
 
 
 def account_margin(book: Book) -> float:
-    return book.money(sum(held_margin(book, s.spec, s.exposure, book.quotes) for s in holding(book)))
+    return book.money(sum(held_margin(book, s, book.quotes) for s in holding(book)))
 
 
 def account_profit(book: Book) -> float:
@@ -182,7 +192,7 @@ def level(equity_: float, margin: float) -> float:
 def is_safe(book: Book) -> bool:
     """Is the margin level above the stop-out level? Cheap when it clearly is."""
     held = holding(book)
-    margin = sum(held_margin(book, s.spec, s.exposure, book.quotes) for s in held)
+    margin = sum(held_margin(book, s, book.quotes) for s in held)
     limit = margin * book.account.stop_out / 100.0
     if not margin or equity_floor(book) > limit:
         return True
