@@ -1,0 +1,178 @@
+"""`mas status`: who serves, whom, and what is wrong."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import threading
+import time
+from collections.abc import Mapping
+from typing import Annotated, Final
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from mas_router import topology
+from mas_router.cli.broker import Url, broker
+from mas_router.cli.health import Fleet, Heard, problems
+from mas_router.cli.screen import screen, table
+from mas_router.codec import decode
+from mas_router.errors import DecodeError, TopologyError
+from mas_router.messages import Beat, Scalar
+from mas_router.topology import Binding, Queue
+from mas_router.transport import Delivery, QueueInfo, Transport
+
+MEANINGS: Final = {
+    topology.OPEN_QUEUE: "clients that wait for a simulated account",
+    topology.DEAD_QUEUE: "messages that nobody could be told of",
+    topology.LEDGER_QUEUE: "every event, for audit",
+}
+
+
+def status(
+    url: Url = None,
+    wait: Annotated[float, typer.Option(min=1.0, max=60, help="Seconds to listen; workers beat once a second.")] = 2.5,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Exit with 1 when there is a problem.")] = False,
+) -> None:
+    """Show workers, their sessions and the queues, and say in words what is wrong.
+
+    Listens on a queue of its own and takes no message from anybody.
+    """
+    with broker(url, "mas status") as transport:
+        fleet = look(transport, wait)
+    found = problems(fleet)
+    if as_json:
+        typer.echo(json.dumps(_as_dict(fleet, found)))
+    else:
+        _draw(screen(), fleet, found)
+    if check and found:
+        raise typer.Exit(1)
+
+
+# ---- looking -------------------------------------------------------------------------------------------------------
+
+
+def look(transport: Transport, seconds: float) -> Fleet:
+    """Listen for so long. Raises NotConnected, TopologyError."""
+    heard: dict[str, Heard] = {}
+    listening = transport.has_exchange(topology.EVENTS)
+    if listening:
+        _listen(transport, seconds, heard)
+    queues = {name: _inspect(transport, name) for name in MEANINGS}
+    return Fleet(transport.address, seconds if listening else 0.0, heard, queues)
+
+
+def _listen(transport: Transport, seconds: float, heard: dict[str, Heard]) -> None:
+    queue = Queue(f"mas.status.{secrets.token_hex(6)}", durable=False, exclusive=True)
+
+    def hear(delivery: Delivery) -> None:
+        try:
+            message = decode(delivery.body)
+        except DecodeError:  # another version's worker; it cannot be shown
+            return
+        if isinstance(message, Beat):
+            heard[message.worker] = Heard(message, time.time_ns())
+
+    transport.declare([queue, Binding(topology.EVENTS, queue.name, "*.*.*.*.beat")])
+    consumer = transport.consume(queue.name, hear, auto_ack=True)
+    threading.Event().wait(seconds)
+    consumer.cancel()
+
+
+def _inspect(transport: Transport, queue: str) -> QueueInfo | None:
+    try:
+        return transport.inspect(queue)
+    except TopologyError:  # no permission: as good as not there
+        return None
+
+
+# ---- showing -------------------------------------------------------------------------------------------------------
+
+
+def _as_dict(fleet: Fleet, found: list[str]) -> dict[str, object]:
+    queues = {
+        name: None if info is None else {"messages": info.messages, "consumers": info.consumers}
+        for name, info in fleet.queues.items()
+    }
+    workers = [
+        {**heard.beat.model_dump(exclude={"kind", "v"}), "clock_ahead_ms": round(heard.skew / 1e6, 1)}
+        for _, heard in sorted(fleet.workers.items())
+    ]
+    return {
+        "broker": fleet.address,
+        "healthy": not found,
+        "problems": found,
+        "workers": workers,
+        "queues": queues,
+    }
+
+
+def _draw(console: Console, fleet: Fleet, found: list[str]) -> None:
+    console.print(f"RabbitMQ at [bold]{escape(fleet.address)}[/], listened for {fleet.seconds:g} s\n")
+    for part in (_workers(fleet), _sessions(fleet), _queues(fleet.queues)):
+        if part.row_count:
+            console.print(part)
+            console.print()
+    for text in found:
+        console.print(f"[bold red]problem[/]  {escape(text)}")
+    if not found:
+        console.print("[green]no problems[/]")
+
+
+def _workers(fleet: Fleet) -> Table:
+    numbers = ("sessions", "free", "handled", "waiting", "lag", "up")
+    made = table("Workers", "worker", "state", *numbers, "host", "version", numbers=numbers)
+    for _, heard in sorted(fleet.workers.items()):
+        beat = heard.beat
+        state = "[yellow]draining[/]" if beat.draining else "[green]serving[/]"
+        made.add_row(
+            escape(beat.worker),
+            state,
+            str(len(beat.sessions)),
+            str(beat.slots),
+            str(beat.handled),
+            str(beat.waiting),
+            f"{beat.lag_ms:.1f} ms",
+            duration((beat.time - beat.started) / 1e9),
+            escape(f"{beat.host} ({beat.pid})"),
+            escape(beat.version),
+        )
+    return made
+
+
+def _sessions(fleet: Fleet) -> Table:
+    numbers = ("orders", "positions", "handled", "idle")
+    made = table("Simulated accounts", "account", "server", "client", "market", *numbers, "worker", numbers=numbers)
+    for beat in fleet.beats:
+        for row in beat.sessions:
+            made.add_row(
+                *(_cell(row.get(name)) for name in ("login", "server", "client")),
+                f"replay, {row['replay']} rows" if row.get("replay") else "wall clock",
+                *(_cell(row.get(name)) for name in ("orders", "positions", "handled")),
+                f"{_cell(row.get('idle_s'))} s",
+                escape(beat.worker),
+            )
+    return made
+
+
+def _queues(queues: Mapping[str, QueueInfo | None]) -> Table:
+    made = table("Queues", "queue", "messages", "consumers", "holds", numbers=("messages", "consumers"))
+    for name, info in queues.items():
+        if info is not None:
+            made.add_row(name, str(info.messages), str(info.consumers), MEANINGS[name])
+    return made
+
+
+def _cell(value: Scalar) -> str:
+    return "-" if value in ("", None) else escape(str(value))
+
+
+def duration(seconds: float) -> str:
+    """`42 s`, `3 min`, `5 h`, `12 d`."""
+    for unit, size in (("d", 86_400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"

@@ -1,0 +1,44 @@
+"""`mas sim-worker`: one simulator worker as a process."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mas_router.amqp import AmqpTransport
+from mas_router.cli import logs
+from mas_router.cli.broker import Url, url_of, wait
+from sim_worker.opening import default_data
+from sim_worker.runner import Runner, RunnerSettings, stop_on_signals
+
+Data = Annotated[
+    Path | None, typer.Option("--data", metavar="DIR", help="The catalog of quotes; else $MAS_DATA, else ~/.mas/data.")
+]
+
+
+def command(
+    url: Url = None,
+    data: Data = None,
+    slots: Annotated[int, typer.Option(min=1, max=10_000, help="Simulated accounts at once.")] = 32,
+    name: Annotated[str, typer.Option(help="The worker's name in `mas status`; else one is made up.")] = "",
+    drain: Annotated[float, typer.Option(min=0.1, help="Seconds that a shutdown may take.")] = 10.0,
+    connect_timeout: Annotated[float, typer.Option(min=0.1, help="Seconds to wait for RabbitMQ at the start.")] = 60.0,
+    log_level: Annotated[logs.Level, typer.Option(help="What is logged to stderr.")] = logs.Level.INFO,
+    json_logs: Annotated[bool, typer.Option("--json-logs", help="One JSON object per log line.")] = False,
+) -> None:
+    """Serve simulated accounts, until SIGTERM or Ctrl-C: then finish what was taken, tell the clients, exit 0.
+
+    Start as many as there are cores: they share the work. RabbitMQ may be started after them.
+    """
+    logs.set_up(log_level, json_logs)
+    transport = AmqpTransport(url_of(url), name=name or "sim-worker")
+    try:
+        settings = RunnerSettings(data=data or default_data(), name=name, slots=slots, drain=drain)
+        runner = Runner(transport, settings)
+        stop_on_signals(runner)
+        if wait(transport, connect_timeout, after_refusal=connect_timeout, stopped=runner.stop.is_set):
+            runner.run()
+    finally:
+        transport.close()
