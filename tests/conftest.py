@@ -68,6 +68,7 @@ def rabbit(pytestconfig: pytest.Config) -> Rabbit:
 
 @pytest.fixture
 def rabbit_url(rabbit: Rabbit) -> Iterator[str]:
-    """The URL of a vhost that no other test uses."""
+    """The URL of a vhost that no other test uses, on a broker that runs."""
+    rabbit.revive()
     with rabbit.vhost() as url:
         yield url

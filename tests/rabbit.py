@@ -120,6 +120,12 @@ class Rabbit:
         self.node.start()
         self.wait_ready()
 
+    def revive(self) -> None:
+        """Bring the broker back if a test that failed has left it stopped."""
+        if self._node is not None and not _answers(self.url):
+            self.stop()
+            self.start()
+
     def set_alarm(self, on: bool) -> None:
         """Raise or clear the memory alarm, which blocks every connection that publishes; return once it holds."""
         self.ctl("set_vm_memory_high_watermark " + ("absolute 1" if on else "0.6"))
