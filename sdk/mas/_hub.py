@@ -297,7 +297,9 @@ class Hub:
         for account in self.backtests.values():
             account.close()
         self._keeper.stop()
-        for backend, _ in self._backends.values():
+        for backend, line in self._backends.values():
+            if not self.settings.client_id:
+                line.leave(min(2.0, max(0.5, deadline - time.monotonic())))
             backend.close(max(0.5, deadline - time.monotonic()))
         self.dispatcher.drain(0.5)
         self.dispatcher.close()

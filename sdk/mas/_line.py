@@ -6,13 +6,14 @@ import logging
 import threading
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
+from contextlib import suppress
 from typing import Protocol
 
 from mas_router import topology
 from mas_router.codec import decode, encode
 from mas_router.errors import DataMissing, DecodeError, LoginRefused, MasError, NotConnected, RemoteError, SessionLost
 from mas_router.messages import Beat, Command, Message, Refused, Report
-from mas_router.transport import Delivery, Envelope, OnOutcome, Outcome, Transport
+from mas_router.transport import Consumer, Delivery, Envelope, OnOutcome, Outcome, Transport
 
 log = logging.getLogger("mas")
 
@@ -52,16 +53,26 @@ class Line:
         self._listener = listener
         self._calls: dict[str, Future[Message]] = {}
         self._lock = threading.Lock()
-        self._started = False
+        self._consumer: Consumer | None = None
 
     def start(self, timeout: float) -> None:
         """Declare the reply queue and listen to it. Raises NotConnected, TopologyError."""
         with self._lock:
-            if self._started:
+            if self._consumer is not None:
                 return
             self.transport.declare(topology.client(self.client), timeout)
-            self.transport.consume(topology.reply_queue(self.client), self._on_delivery, prefetch=PREFETCH)
-            self._started = True
+            queue = topology.reply_queue(self.client)
+            self._consumer = self.transport.consume(queue, self._on_delivery, prefetch=PREFETCH)
+
+    def leave(self, timeout: float) -> None:
+        """Delete the reply queue, because nobody will read it again. If that fails, it expires by itself."""
+        if self._consumer is None or not self.transport.connected:
+            return
+        queue = topology.reply_queue(self.client)
+        mine = [item for item in topology.client(self.client) if isinstance(item, topology.Queue)]
+        with suppress(MasError):
+            self._consumer.cancel(timeout)
+            self.transport.forget([item for item in mine if item.name == queue], timeout)
 
     def also_hear(self, pattern: str, timeout: float) -> None:
         """Hear other clients' events, too: those whose routing key matches."""

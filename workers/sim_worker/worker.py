@@ -73,7 +73,7 @@ class SimWorker:
         session, served.used = served.session, self._clock()
         if isinstance(message, Close):
             self._shut(session.name)
-            return [self._reply(session, Refused(id=message.id, code="closed", message="the account is closed"))]
+            return []  # its client has left: an answer would only lie in its reply queue
         return [self._reply(session, r, message) for r in session.handle(message, served.used)]  # type: ignore[arg-type]
 
     def _open(self, command: Open) -> list[Reply]:
