@@ -28,7 +28,9 @@ class Route:
 
 ROUTES = (
     Route(RAW, "raw_pika:Client", ("raw_pika.py", "{url}", "{run}")),
-    Route(MAS, "product:Client", ("-m", "mas_router.cli", "sim-worker"), {"MAS_BACKTEST_URL": "{url}"}),
+    Route(
+        MAS, "product:Client", ("-m", "mas_router.cli", "sim-worker", "--slots", "1000"), {"MAS_BACKTEST_URL": "{url}"}
+    ),
     Route(CELERY, "celery_peer:Client", ("celery_peer.py", "{url}", "{run}")),
     Route(FASTSTREAM, "faststream_peer:RequestClient", ("faststream_peer.py", "{url}", "{run}", "request")),
     Route(FASTSTREAM_REPLY, "faststream_peer:ReplyClient", ("faststream_peer.py", "{url}", "{run}", "reply_to")),
