@@ -12,7 +12,6 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
 from functools import partial
 from typing import Protocol
 
@@ -91,19 +90,26 @@ class Account:
             raise SessionLost(self.lost)
         return self.line.call(self.exchange, self.key(command), command, timeout, self.target)
 
-    def trade(self, entry: Entry, valid_for: float) -> Future[Entry]:
-        """Send a trade request. The future gets the entry once there is an answer, or there will be none in time."""
-        future: Future[Entry] = Future()
-        entry.future = future
+    def trade(self, entry: Entry, valid_for: float) -> Entry:
+        """Send a trade request; its future gets the id once there is an answer, or there will be none in time.
+
+        Returns the entry, or the one that has this id already: then nothing is sent.
+        """
         now = time.time_ns()
         entry.due = now + int(valid_for * NS) + GRACE
         with self._lock:
+            known = self.book.find(entry.name)
+            if known is not None:
+                return known
             self.book.add(entry)
+        self._go(entry, now, valid_for)
+        return entry
+
+    def _go(self, entry: Entry, now: int, valid_for: float) -> None:
         if self.lost:
             self._deny(entry, "session_lost", self.lost)
-            return future
-        self._publish(entry, self._command(entry, now, valid_for))
-        return future
+        else:
+            self._publish(entry, self._command(entry, now, valid_for))
 
     def _command(self, entry: Entry, now: int, valid_for: float) -> Trade:
         return Trade(
@@ -156,13 +162,8 @@ class Account:
     def suspect(self) -> None:
         """A command found no queue: somebody should look whether the worker is still there."""
 
-    def deny(self, entry: Entry, reason: str, message: str) -> None:
-        """Record that an order was refused on this side and never left."""
-        with self._lock:
-            self.book.add(entry)
-        self._deny(entry, reason, message)
-
     def _deny(self, entry: Entry, reason: str, message: str) -> None:
+        """Record that an order was refused on this side and never left."""
         self._conclude(entry, State.DENIED, reason, message, final=True)
 
     def doubt(self, entry: Entry, reason: str, message: str, *, final: bool) -> None:
@@ -204,9 +205,8 @@ class Account:
         )
 
     def _resolve_future(self, entry: Entry) -> None:
-        future = entry.future
-        if future is not None and not future.done():
-            future.set_result(entry)
+        if not entry.future.done():
+            entry.future.set_result(entry.identify())
 
     def on_report(self, report: Report) -> None:
         """Take over what a worker reports; repeated deliveries of the same report change nothing."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
 
 from mas._account import NS, Account, Teller
 from mas._book import Entry
@@ -160,14 +159,12 @@ class LiveAccount(Account):
             self.offset = answer.time - (sent + time.time_ns()) // 2
         return self.attached
 
-    def trade(self, entry: Entry, valid_for: float) -> Future[Entry]:
+    def _go(self, entry: Entry, now: int, valid_for: float) -> None:
         """As in Account; without an exchange for this broker nothing is published at all."""
-        if not self.attached and not self._try_attach(valid_for):
-            future: Future[Entry] = Future()
-            entry.future = future
-            self.deny(entry, "no_route", self._nobody())
-            return future
-        return super().trade(entry, valid_for)
+        if self.attached or self._try_attach(valid_for):
+            super()._go(entry, now, valid_for)
+        else:
+            self._deny(entry, "no_route", self._nobody())
 
     def _nobody(self) -> str:
         if self._embedded:

@@ -9,13 +9,19 @@ from __future__ import annotations
 from collections import OrderedDict
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Any
 
 from mas.order_id import Known, OrderId
 from mas_router.messages import Execution, Status, TradeRequest, Verb
 from mas_router.orders import FINAL, IllegalTransition, State, advance
 
 KEEP_FINISHED = 100_000
+
+
+def _promise() -> Future[OrderId]:
+    """A future that its reader cannot cancel: the order is on its way."""
+    future: Future[OrderId] = Future()
+    future.set_running_or_notify_cancel()
+    return future
 
 
 @dataclass(slots=True)
@@ -36,7 +42,7 @@ class Entry:
     due: int = 0
     deals: set[int] = field(default_factory=set)
     public: OrderId | None = None
-    future: Future[Any] | None = None
+    future: Future[OrderId] = field(default_factory=_promise)
     asked: int = 0
     next_question: int = 0
     subject: Entry | None = None

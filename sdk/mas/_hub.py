@@ -307,9 +307,8 @@ class Hub:
     def _wait_answers(self, deadline: float) -> None:
         for account in self.accounts():
             for entry in list(account.book.in_flight.values()):
-                future = entry.future
-                if future is not None and not future.done():
-                    _wait(future, deadline - time.monotonic())
+                if not entry.future.done():
+                    _wait(entry.future, deadline - time.monotonic())
 
 
 def _wait(future: Any, timeout: float) -> None:

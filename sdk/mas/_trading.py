@@ -84,15 +84,7 @@ class Desk:
 
     def submit(self, raw: object) -> Future[OrderId]:
         """Send one order; the future gets what `send` would have returned. Never raises."""
-        promise: Future[OrderId] = Future()
-        promise.set_running_or_notify_cancel()
-        entry, _ = self._start(raw)
-        started = entry.future
-        if started is None:
-            promise.set_result(entry.identify())
-        else:
-            started.add_done_callback(lambda _: promise.set_result(entry.identify()))
-        return promise
+        return self._start(raw)[0].future
 
     def send_many(self, raws: Sequence[object]) -> list[OrderId]:
         """Send a burst: all are on their way before the first answer is awaited."""
@@ -106,12 +98,12 @@ class Desk:
             account = self.account(order)
         except MasError as error:
             return self._local(_NOTHING, str(error)), None
-        known = self._known(order, account)
-        if known is not None:
-            return known, account
         entry = self._entry(order)
-        account.trade(entry, self._valid_for(order, account))
-        return entry, account
+        sent = account.trade(entry, self._valid_for(order, account))
+        if sent.request == entry.request and sent.verb == entry.verb:
+            return sent, account
+        text = f"client_order_id={entry.name!r} was used before, for another order; it was not sent"
+        return self._local(order.request, text), None
 
     def _entry(self, order: OrderParams) -> Entry:
         kind = order_type_name(order.request.type) if order.verb == "send" else ""
@@ -125,21 +117,12 @@ class Desk:
             keep=order.keep,
         )
 
-    def _known(self, order: OrderParams, account: Account) -> Entry | None:
-        """The order that has this client_order_id already, if it is the same order: it is not sent again."""
-        entry = account.find_request(order.client_order_id) if order.client_order_id else None
-        if entry is None:
-            return None
-        if entry.request == order.request:
-            return entry
-        text = f"client_order_id={order.client_order_id!r} was used before, for another order; it was not sent"
-        return self._local(order.request, text)
-
     def _local(self, request: TradeRequest, text: str) -> Entry:
         known = Known(self._hub.new_id())
         known.state, known.message = State.DENIED, text
         entry = Entry(known, request, "")
         self._hub.tell_denied(entry)
+        entry.future.set_result(entry.identify())
         return entry
 
     def _valid_for(self, order: OrderParams, account: Account) -> float:
@@ -148,16 +131,13 @@ class Desk:
         return REPLAY_PATIENCE if account.row >= 0 else VALID_FOR
 
     def _finish(self, entry: Entry, account: Account | None) -> OrderId:
-        if account is not None and entry.future is not None:
+        if account is not None:
             self._wait(entry, account)
         return entry.identify()
 
     def _wait(self, entry: Entry, account: Account) -> None:
-        future = entry.future
-        if future is None:
-            return
         try:
-            future.result(max(0.0, (entry.due - time.time_ns()) / NS))
+            entry.future.result(max(0.0, (entry.due - time.time_ns()) / NS))
         except FutureTimeout:
             account.give_up(entry)
 
