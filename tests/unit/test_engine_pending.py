@@ -256,11 +256,9 @@ def test_an_order_expires_at_its_moment_by_the_clock_or_by_a_tick(fields, ends):
         desk = _desk()
         ticket = desk.place(BUY_LIMIT, 1.095, **fields).result.order
         assert desk.engine.clock(ends - 1) == []
-        if by_clock:
-            changes = desk.engine.clock(ends + 5 * SECOND)
-        else:  # expired before it could trigger
-            changes = desk.engine.quote("EURUSD", ends, 1.0, 1.0)
-        (change,) = changes
+        engine = desk.engine
+        # A tick that would trigger it comes too late.
+        (change,) = engine.clock(ends + 5 * SECOND) if by_clock else engine.quote("EURUSD", ends, 1.0, 1.0)
         assert isinstance(change, OrderChange)
         assert (change.state, change.why, change.time, change.order.ticket) == (State.EXPIRED, "expired", ends, ticket)
         (order,) = desk.engine.history_orders()

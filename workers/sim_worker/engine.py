@@ -39,14 +39,20 @@ class Engine:
     # ---- time and quotes ---------------------------------------------------------------------------------------------
 
     def quote(self, symbol: str, time: int, bid: float, ask: float) -> list[Change]:
-        """One tick. First what has expired by now; then SL, TP, pending orders, and the stop-out."""
+        """One tick. First what has expired by now; then SL, TP, pending orders, and the stop-out.
+
+        Prices are rounded to the symbol's digits. Raises InvalidField for what is no symbol or no price.
+        """
         book = self._book
-        changes = self.clock(time)
+        side = book.symbol(symbol)
+        if side is None:
+            raise InvalidField("symbol", symbol, "a symbol of this trade server")
         if not (bid > 0.0 and ask > 0.0):
             raise InvalidField("bid, ask", (bid, ask), "prices above 0")
+        bid, ask = round(bid, side.spec.digits), round(ask, side.spec.digits)
+        changes = self.clock(time)
         book.set_quote(symbol, (time, bid, ask))
-        side = book.symbols.get(symbol)
-        if side is not None and side.crossed(bid, ask):
+        if side.crossed(bid, ask):
             changes += matching.trigger(book, side, bid, ask)
         if book.positions and not valuation.is_safe(book):
             changes += matching.stop_out(book)

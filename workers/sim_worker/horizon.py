@@ -13,14 +13,18 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from mas_router.errors import InvalidField
 from sim_worker.book import Book, SymbolBook
 from sim_worker.rates import Quote
+from sim_worker.specs import SymbolSpec
 from sim_worker.valuation import floating_floor, held_margin, holding
 
 Prices = NDArray[np.float64]
 Times = NDArray[np.int64]
 Range = tuple[float, float, float, float]
 
+#: Half a point, and a bit: a quote is rounded to whole points when it comes.
+_HALF: Final = 0.51
 _FIRST_BLOCK: Final = 512
 _LAST_BLOCK: Final = 65_536
 
@@ -30,10 +34,14 @@ def next_event(book: Book, symbol: str, times: Times, bids: Prices, asks: Prices
     end = int(np.searchsorted(times, book.deadline, side="left")) if len(times) else 0
     if book.positions and symbol not in book.quotes:
         return 0  # the first quote of a symbol may open a shorter way of conversion
-    side = book.symbols.get(symbol)
-    if side is not None and side.stale:
+    side = book.symbol(symbol)
+    if side is None:
+        raise InvalidField("symbol", symbol, "a symbol of this trade server")
+    if side.stale:
         side.refresh()
-    guard = MarginGuard(book, symbol)
+    guard = MarginGuard(book, side.spec)
+    if not (side.orders or side.positions or guard.matters):
+        return end
     start, block = 0, _FIRST_BLOCK
     while start < end:
         stop = min(start + block, end)
@@ -58,11 +66,13 @@ def conversion_legs(book: Book, side: SymbolBook) -> set[str]:
     return {name for route in routes for name, _ in route}
 
 
-def _first_in(side: SymbolBook | None, guard: MarginGuard, bids: Prices, asks: Prices) -> int:
+def _first_in(side: SymbolBook, guard: MarginGuard, bids: Prices, asks: Prices) -> int:
     whole = _range(bids, asks)
-    stop = len(bids)
-    if side is not None and (side.crossed(whole[0], whole[2]) or side.crossed(whole[1], whole[3])):
-        quiet = (bids > side.bid_low) & (bids < side.bid_high) & (asks > side.ask_low) & (asks < side.ask_high)
+    stop, half = len(bids), side.spec.point * _HALF
+    bid_low, bid_high = side.bid_low + half, side.bid_high - half
+    ask_low, ask_high = side.ask_low + half, side.ask_high - half
+    if not (bid_low < whole[0] and whole[1] < bid_high and ask_low < whole[2] and whole[3] < ask_high):
+        quiet = (bids > bid_low) & (bids < bid_high) & (asks > ask_low) & (asks < ask_high)
         stop = int(np.argmin(quiet))
         if stop == 0:
             return 0
@@ -94,8 +104,9 @@ class MarginGuard:
     symbols count, each may use up only its share of it, because the others move at the same time.
     """
 
-    def __init__(self, book: Book, symbol: str) -> None:
-        self._book, self._symbol = book, symbol
+    def __init__(self, book: Book, spec: SymbolSpec) -> None:
+        self._book, self._symbol = book, spec.name
+        self._half = spec.point * _HALF
         self._ratio = book.account.stop_out / 100.0
         self._moving: list[SymbolBook] = []
         self._rest = book.balance
@@ -104,13 +115,18 @@ class MarginGuard:
             legs = conversion_legs(book, side) | {side.spec.name}
             names |= legs
             self._rest += side.swap
-            if symbol in legs:
+            if spec.name in legs:
                 self._moving.append(side)
             else:
                 self._rest += self._headroom(side, book.quotes)
         self._least = 0.0
         if len(names) > 1 and self._moving:
             self._least = self._share(len(names))
+
+    @property
+    def matters(self) -> bool:
+        """Is there any position whose money depends on these quotes?"""
+        return bool(self._moving)
 
     def _share(self, symbols: int) -> float:
         """The headroom that must remain; half of a fair share is kept for what two prices do to each other."""
@@ -125,7 +141,8 @@ class MarginGuard:
         """Is there headroom at every quote within these lowest and highest bids and asks?"""
         if not self._moving:
             return True
-        bid_low, bid_high, ask_low, ask_high = prices
+        half = self._half
+        bid_low, bid_high, ask_low, ask_high = prices[0] - half, prices[1] + half, prices[2] - half, prices[3] + half
         quotes = dict(self._book.quotes)
         corners = ((bid_low, ask_low), (bid_low, ask_high), (bid_high, ask_low), (bid_high, ask_high))
         total = self._rest

@@ -1,0 +1,246 @@
+"""What holds whatever is traded: money is conserved, numbers are not reused, jumping finds everything."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from mas_router.messages import TradeRequest
+from mas_router.orders import State, advance
+from sim_worker.engine import Change, Engine, OrderChange
+from sim_worker.specs import SYMBOLS, AccountSpec
+from tests.unit.engine_kit import (
+    BUY_LIMIT,
+    BUY_STOP_LIMIT,
+    CLOSE_BY,
+    DEAL,
+    MODIFY,
+    NOON,
+    PENDING,
+    REMOVE,
+    SECOND,
+    SELL_STOP_LIMIT,
+    SLTP,
+)
+
+POINT = 0.00001
+MINUTE = 60 * SECOND
+
+
+@dataclass(frozen=True)
+class Step:
+    """Some quotes go by, then something is asked for. Prices are points away from the market."""
+
+    quotes: int
+    action: int
+    kind: int
+    lots: int
+    price: int
+    sl: int
+    tp: int
+    pick: int
+    minutes: int
+
+
+steps = st.lists(
+    st.builds(
+        Step,
+        quotes=st.integers(0, 40),
+        action=st.sampled_from([DEAL, DEAL, DEAL, PENDING, PENDING, SLTP, MODIFY, REMOVE, CLOSE_BY, -DEAL]),
+        kind=st.integers(0, 7),
+        lots=st.integers(1, 60),
+        price=st.integers(-200, 200),
+        sl=st.integers(-100, 100),
+        tp=st.integers(-100, 100),
+        pick=st.integers(0, 5),
+        minutes=st.integers(0, 120),
+    ),
+    min_size=1,
+    max_size=15,
+)
+accounts = st.builds(
+    AccountSpec,
+    deposit=st.sampled_from([300.0, 1_000.0, 10_000.0]),
+    currency=st.sampled_from(["USD", "EUR"]),
+    margin_mode=st.sampled_from(["hedging", "netting"]),
+    commission_per_lot=st.sampled_from([0.0, 3.5]),
+    limit_gap_policy=st.sampled_from(["at_price", "improve"]),
+)
+hedged = st.sampled_from([0.0, 50_000.0, 100_000.0])
+seeds = st.integers(0, 2**32 - 1)
+quick = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+class Run:
+    """Quotes of a random walk and steps of trading, on one engine, feeding every quote or jumping between events."""
+
+    def __init__(self, account: AccountSpec, margin_hedged: float, seed: int, trading: list[Step], jump: bool) -> None:
+        spec = replace(SYMBOLS["EURUSD"], margin_hedged=margin_hedged)
+        self.engine = Engine(account, lambda name: spec if name == "EURUSD" else None)
+        self.changes: list[Change] = []
+        self.most_positions = 0
+        self._quotes(seed, 1 + sum(step.quotes for step in trading))
+        self._feed(0, 1, jump)
+        done = 1
+        for step in trading:
+            self._feed(done, done + step.quotes, jump)
+            done += step.quotes
+            self._trade(step, done - 1)
+
+    def _quotes(self, seed: int, count: int) -> None:
+        random = np.random.default_rng(seed)
+        walk = np.cumsum(random.integers(-40, 41, count) * (1 + 10 * (random.random(count) < 0.05)))
+        points = np.maximum(110_000 + walk, 50_000)
+        self.times = NOON + MINUTE * np.arange(count, dtype=np.int64)
+        self.bids = np.round(points * POINT, 5)
+        self.asks = np.round((points + random.integers(0, 30, count)) * POINT, 5)
+
+    def _feed(self, start: int, stop: int, jump: bool) -> None:
+        while start < stop:
+            at = start
+            if jump:
+                part = slice(start, stop)
+                at += self.engine.next_event("EURUSD", self.times[part], self.bids[part], self.asks[part])
+                at = min(at, stop - 1)
+            self.changes += self.engine.quote("EURUSD", int(self.times[at]), float(self.bids[at]), float(self.asks[at]))
+            self.most_positions = max(self.most_positions, len(self.engine.positions()))
+            start = at + 1
+
+    def _trade(self, step: Step, row: int) -> None:
+        time = int(self.times[row])
+        request = self._request(step, float(self.bids[row]), time)
+        outcome = self.engine.trade(request, time, client_id=f"c{row}", auto_filling=step.pick % 2 == 0)
+        self.changes += outcome.changes
+        self.most_positions = max(self.most_positions, len(self.engine.positions()))
+
+    def _request(self, step: Step, market: float, time: int) -> TradeRequest:
+        tickets = [p.ticket for p in self.engine.positions()] or [1]
+        orders = [o.ticket for o in self.engine.orders()] or [1]
+        deal = abs(step.action) == DEAL
+        kind = step.kind % 2 if deal else BUY_LIMIT + step.kind % 6
+        price = market + step.price * POINT
+        ticket = tickets[step.pick % len(tickets)]
+        return TradeRequest(
+            action=abs(step.action),
+            symbol="EURUSD",
+            type=kind,
+            volume=step.lots / 100,
+            price=round(price, 5),
+            stoplimit=round(price + (-30 if kind == BUY_STOP_LIMIT else 30) * POINT, 5)
+            if kind in (BUY_STOP_LIMIT, SELL_STOP_LIMIT)
+            else 0.0,
+            sl=self._level(step.sl, market if deal or step.action == SLTP else price),
+            tp=self._level(step.tp, market if deal or step.action == SLTP else price),
+            type_time=2 if step.minutes % 3 == 1 else step.minutes % 3 // 2,
+            expiration=time // SECOND + 60 * step.minutes,
+            order=orders[step.pick % len(orders)],
+            position=ticket if step.action in (-DEAL, SLTP, CLOSE_BY) else 0,
+            position_by=tickets[(step.pick + 1) % len(tickets)],
+        )
+
+    def _level(self, points: int, market: float) -> float:
+        return round(market + points * POINT, 5) if points % 3 else 0.0
+
+
+@quick
+@given(accounts, hedged, seeds, steps)
+def test_money_is_conserved(account, margin_hedged, seed, trading):
+    engine = Run(account, margin_hedged, seed, trading, jump=False).engine
+    made = engine.deals()
+    total = account.deposit + sum(d.profit + d.commission + d.swap + d.fee for d in made)
+    row = engine.account_row()
+    assert round(row["balance"] - total, 6) == 0
+    assert round(row["equity"] - row["balance"] - sum(p.profit for p in engine.positions()), 6) == 0
+
+
+@quick
+@given(accounts, hedged, seeds, steps)
+def test_volume_is_conserved_and_every_position_comes_from_its_deals(account, margin_hedged, seed, trading):
+    engine = Run(account, margin_hedged, seed, trading, jump=False).engine
+    net: dict[int, float] = {}
+    for deal in engine.deals():
+        net[deal.position_id] = net.get(deal.position_id, 0.0) + (-deal.volume if deal.type else deal.volume)
+    held = {p.identifier: -p.volume if p.type else p.volume for p in engine.positions()}
+    assert {k: round(v, 8) for k, v in net.items() if round(v, 8)} == held
+
+
+@quick
+@given(accounts, hedged, seeds, steps)
+def test_tickets_are_never_reused_and_every_deal_has_its_order(account, margin_hedged, seed, trading):
+    engine = Run(account, margin_hedged, seed, trading, jump=False).engine
+    orders = [o.ticket for o in engine.history_orders()] + [o.ticket for o in engine.orders()]
+    made = [d.ticket for d in engine.deals()]
+    assert len(set(orders)) == len(orders)
+    assert made == sorted(set(made))
+    assert {d.order for d in engine.deals()} <= set(orders)
+    assert {p.ticket for p in engine.positions()} <= set(orders)
+
+
+@quick
+@given(accounts, hedged, seeds, steps)
+def test_netting_never_holds_two_positions_of_a_symbol(account, margin_hedged, seed, trading):
+    run = Run(replace(account, margin_mode="netting"), margin_hedged, seed, trading, jump=False)
+    assert run.most_positions <= 1
+
+
+@settings(quick, max_examples=200)
+@given(accounts, hedged, seeds, steps)
+def test_jumping_from_event_to_event_gives_exactly_what_feeding_every_quote_gives(
+    account, margin_hedged, seed, trading
+):
+    slow = Run(account, margin_hedged, seed, trading, jump=False)
+    fast = Run(account, margin_hedged, seed, trading, jump=True)
+    assert fast.changes == slow.changes
+    assert fast.engine.account_row() == slow.engine.account_row()
+    assert fast.engine.history_orders() == slow.engine.history_orders()
+
+
+@quick
+@given(accounts, hedged, seeds, steps)
+def test_the_same_input_gives_the_same_output(account, margin_hedged, seed, trading):
+    first = Run(account, margin_hedged, seed, trading, jump=True)
+    second = Run(account, margin_hedged, seed, trading, jump=True)
+    assert repr(first.changes) == repr(second.changes)
+
+
+@quick
+@given(accounts, hedged, seeds, steps)
+def test_every_change_of_an_order_is_a_transition_of_the_state_table(account, margin_hedged, seed, trading):
+    states: dict[int, State] = {}
+    for change in Run(account, margin_hedged, seed, trading, jump=False).changes:
+        if isinstance(change, OrderChange):
+            before = states.get(change.order.ticket, State.SUBMITTED)
+            states[change.order.ticket] = advance(before, change.state)
+        elif change.deal.reason == 3:
+            assert states[change.order.ticket] is State.FILLED
+
+
+@quick
+@given(seeds, st.integers(0, 300), st.sampled_from([500.0, 800.0, 1200.0]), st.integers(0, 1))
+def test_jumping_through_a_conversion_symbol_misses_no_stop_out(seed, drop, deposit, side):
+    def run(jump: bool) -> list[Change]:
+        engine = Engine(AccountSpec(deposit=deposit), SYMBOLS.get)
+        engine.quote("EURUSD", NOON, 1.1, 1.1001)
+        engine.quote("GBPUSD", NOON, 1.25, 1.2501)
+        engine.quote("EURGBP", NOON, 0.85, 0.8501)
+        engine.trade(TradeRequest(action=DEAL, symbol="EURGBP", type=side, volume=0.4), NOON)
+        moved = 0.85 + (drop if side else -drop) * 1e-4 / 3
+        engine.quote("EURGBP", NOON, round(moved, 5), round(moved + 0.0001, 5))
+        random = np.random.default_rng(seed)
+        count = 300
+        bids = np.round(1.25 + np.cumsum(random.integers(-300, 320, count)) * 1e-5, 5)
+        times = NOON + SECOND * np.arange(1, count + 1, dtype=np.int64)
+        changes: list[Change] = []
+        at = 0
+        while at < count:
+            if jump:
+                at += engine.next_event("GBPUSD", times[at:], bids[at:], bids[at:] + 1e-4)
+                at = min(at, count - 1)
+            changes += engine.quote("GBPUSD", int(times[at]), float(bids[at]), float(bids[at] + 1e-4))
+            at += 1
+        return changes
+
+    assert run(True) == run(False)
