@@ -40,18 +40,21 @@ class Calls:
 
     def run(self) -> None:
         """Run callbacks until none is left, unless a thread (maybe this one) already does."""
-        with self.lock:
-            if self._runner is not None:
-                return
-            call = self._next()
+        mine = False
         try:
+            with self.lock:
+                if self._runner is not None:
+                    return
+                self._runner, mine = threading.get_ident(), True
+                call = self._next()
             while call is not None:
                 _run_one(call)
                 with self.lock:
                     call = self._next()
-        except BaseException:  # Ctrl-C in a callback: the next caller of `run` goes on
-            with self.lock:
-                self._stop()
+        except BaseException:  # Ctrl-C, at any point: the next caller of `run` goes on
+            if mine:
+                with self.lock:
+                    self._stop()
             raise
 
     def finish(self, owners: Sequence[object], timeout: float) -> bool:
@@ -73,13 +76,12 @@ class Calls:
         return any(call.owner is owner for call in calls for owner in owners)
 
     def _next(self) -> Call | None:
-        """The next callback, and this thread as the one that runs them; the caller holds `lock`."""
+        """The next callback; None, and nobody runs callbacks any more. The caller holds `lock`."""
         call = self._waiting.popleft() if self._waiting else self._more()
         if call is None:
             self._stop()
             return None
         self._running = call
-        self._runner = threading.get_ident()
         self._tell()
         return call
 

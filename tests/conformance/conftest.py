@@ -1,4 +1,4 @@
-"""The fixture `line`: every test of the suite runs once per message broker."""
+"""Fixtures whose every test runs once per message broker: `line` for transports, `world` for whole systems."""
 
 from __future__ import annotations
 
@@ -7,18 +7,21 @@ from collections.abc import Iterator
 import pytest
 
 from tests.conformance.harness import Line, MemoryLine, RabbitLine
+from tests.conformance.sdk_harness import World
+from tests.processes import worker_processes
+
+#: What the RabbitMQ half of each fixture needs, by the name of the fixture.
+BROKER = {"line": ["rabbit", "rabbit_url"], "world": ["rabbit"]}
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Let the RabbitMQ half ask for its broker by name, so that it is marked, and started before the first test."""
-    if (
-        isinstance(item, pytest.Function)
-        and hasattr(item, "callspec")
-        and item.callspec.params.get("line") == "rabbitmq"
-    ):
-        # Not appended: the items of one test function share the list.
-        assert isinstance(item, pytest.Function)
-        item.fixturenames = ["rabbit", "rabbit_url", *item.fixturenames]
+    if not isinstance(item, pytest.Function) or not hasattr(item, "callspec"):
+        return
+    for name, needed in BROKER.items():
+        if item.callspec.params.get(name) == "rabbitmq":
+            # Not appended: the items of one test function share the list.
+            item.fixturenames = [*needed, *item.fixturenames]
 
 
 @pytest.fixture(params=["memory", "rabbitmq"])
@@ -31,3 +34,17 @@ def line(request: pytest.FixtureRequest) -> Iterator[Line]:
         made = RabbitLine(request.getfixturevalue("rabbit"), request.getfixturevalue("rabbit_url"))
     yield made
     made.close()
+
+
+@pytest.fixture(scope="session", params=["embedded", "rabbitmq"])
+def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """Where clients trade: the simulator in this process, or one worker process behind RabbitMQ for all tests."""
+    data = tmp_path_factory.mktemp("catalog")
+    if request.param == "embedded":
+        yield World("", data)
+        return
+    rabbit = request.getfixturevalue("rabbit")
+    rabbit.revive()
+    with rabbit.vhost() as url, worker_processes(data) as workers:
+        workers.start(url, "conformance", slots=200)
+        yield World(url, data)

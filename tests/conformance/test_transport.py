@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from mas_router import topology
-from mas_router.errors import NotConnected, TopologyError
+from mas_router.errors import Closed, NotConnected, TopologyError
 from mas_router.memory_exchange import topic_match
 from mas_router.topology import Arguments, Binding, Declaration, Exchange, Queue
 from mas_router.transport import MAX_BODY, Delivery, Envelope, Outcome, Transport
@@ -135,6 +135,10 @@ def test_a_publish_after_close_is_offline_and_close_may_be_repeated(line: Line) 
     sender.close()
     assert not sender.connected
     assert outcome_of(sender, order("late")) is Outcome.OFFLINE
+    with pytest.raises(Closed):
+        sender.declare(ACCOUNT)
+    with pytest.raises(Closed):
+        sender.consume(ORDERS, Inbox())
 
 
 def test_what_a_blocked_broker_answered_blocked_is_never_delivered(line: Line) -> None:
