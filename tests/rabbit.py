@@ -136,9 +136,13 @@ class Rabbit:
         """Return when a client can open a connection. A port that accepts is not enough: Docker's does at once."""
         where = self.url.rpartition("@")[2]  # without the password
         try:
-            wait_until(lambda: _answers(self.url), f"a RabbitMQ that serves at {where}", READY_SECONDS)
+            wait_until(self._ready, f"a RabbitMQ that serves at {where}", READY_SECONDS)
         except AssertionError as error:
             raise Unavailable(f"{error}\n{self._node.log() if self._node else ''}") from error
+
+    def _ready(self) -> bool:
+        assert self._node is None or self._node.alive(), "the broker ended while it started"
+        return _answers(self.url)
 
     def remove(self) -> None:
         """End the broker if it is ours, and leave nothing behind."""

@@ -7,6 +7,7 @@ Both start blank, listen on a free port of this machine, keep that port over `st
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import signal
 import socket
@@ -43,14 +44,36 @@ class Node(Protocol):
 
     def remove(self) -> None: ...
 
+    def alive(self) -> bool:
+        """Whether it still runs, serving or not."""
+
     def log(self) -> str: ...
 
 
 def free_port() -> int:
     """A TCP port that is free now. Nothing reserves it, so use it soon."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return free_ports(1)[0]
+
+
+def free_ports(count: int) -> list[int]:
+    """Different free TCP ports, below those that systems give to outgoing connections.
+
+    A client that keeps calling a stopped broker on one of those could be given that very port for itself, and then
+    the broker could not come back.
+    """
+    found: dict[int, socket.socket] = {}
+    while len(found) < count:
+        port = random.randrange(20_000, 32_000)
+        probe = socket.socket()
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            probe.close()
+        else:
+            found[port] = probe
+    for probe in found.values():
+        probe.close()
+    return list(found)
 
 
 class DockerNode:
@@ -105,6 +128,10 @@ class DockerNode:
     def remove(self) -> None:
         self._container.stop()
 
+    def alive(self) -> bool:
+        self._docker.reload()
+        return bool(self._docker.status == "running")
+
     def log(self) -> str:
         return str(self._docker.logs(tail=30).decode(errors="replace"))
 
@@ -121,7 +148,7 @@ class LocalNode:
     def __init__(self) -> None:
         tools = self._tools()
         self._home = Path(tempfile.mkdtemp(prefix="mas-rabbit-"))
-        self._port, distribution, names = free_port(), free_port(), free_port()
+        self._port, distribution, names = free_ports(3)
         self.url = f"amqp://guest:guest@127.0.0.1:{self._port}"
         self._environment = self._settings(tools, distribution, names)
         self._log = self._home / "log" / "console.log"
@@ -222,6 +249,9 @@ class LocalNode:
         self._epmd.terminate()
         self._epmd.wait(STOP_SECONDS)
         shutil.rmtree(self._home, ignore_errors=True)
+
+    def alive(self) -> bool:
+        return self._server is not None and self._server.poll() is None
 
     def log(self) -> str:
         return "\n".join(self._log.read_text(errors="replace").splitlines()[-30:])
