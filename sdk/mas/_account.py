@@ -44,6 +44,8 @@ NS = 1_000_000_000
 GRACE = 1 * NS
 QUESTIONS = tuple(int(seconds * NS) for seconds in (0.2, 0.5, 1, 2, 5, 10, 30, 60))
 BATCH = 100
+#: Proof that a command was not sent, for a reason that may pass.
+_PASSING = frozenset({Outcome.OFFLINE, Outcome.BLOCKED, Outcome.NO_ROUTE})
 
 
 class Teller(Protocol):
@@ -156,6 +158,9 @@ class Account:
         else:
             if outcome is Outcome.NO_ROUTE:
                 self.suspect()
+            if self.row >= 0 and outcome in _PASSING and not self.lost:
+                entry.parked = True  # a replay's time stands still: it can wait for the connection
+                return
             text = f"not sent: {self.line.describe(outcome, self.target)}"
             self._deny(entry, outcome.value, text)
 
@@ -286,12 +291,17 @@ class Account:
         for entry in waiting:
             if now > entry.due:
                 self.give_up(entry)
+            elif entry.parked and self.line.transport.connected:
+                entry.parked = False
+                self._publish(entry, self._command(entry, now, 0.0))
         doubtful = [e for e in waiting if e.known.state is State.UNKNOWN and now >= e.next_question]
         if doubtful and not self.lost and self.line.transport.connected:
             self._ask(doubtful[:BATCH], now)
 
     def give_up(self, entry: Entry) -> None:
-        if entry.known.state in IN_FLIGHT:
+        if entry.parked:
+            self._deny(entry, "offline", f"not sent: there was no way to {self.target} in time")
+        elif entry.known.state in IN_FLIGHT:
             self.doubt(entry, "no_answer", f"no answer from {self.target} in time", final=True)
         else:
             self._resolve_future(entry)
@@ -299,7 +309,7 @@ class Account:
     def ask_again(self) -> None:
         """After a reconnect: what was in flight may be lost, and its answer, too."""
         with self._lock:
-            waiting = list(self.book.in_flight.values())
+            waiting = [entry for entry in self.book.in_flight.values() if not entry.parked]
         now = time.time_ns()
         for start in range(0, len(waiting), BATCH):
             self._ask(waiting[start : start + BATCH], now)

@@ -83,6 +83,7 @@ class BacktestAccount(Account):
     def reconnected(self) -> None:
         self._connected_since = time.time_ns()
         self._missing_since = 0
+        self.horizon = min(self.horizon, self.row + 1)  # what a replay was told meanwhile may be lost
         self.ask_again()
 
     def suspect(self) -> None:

@@ -48,6 +48,7 @@ class Entry:
     subject: Entry | None = None
     answered: bool = False
     reconciled: bool = False
+    parked: bool = False
 
     @property
     def name(self) -> str:

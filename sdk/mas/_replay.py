@@ -6,6 +6,7 @@ the account nothing is asked of the worker: it says with every report up to whic
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
@@ -17,12 +18,14 @@ from mas._accounts import BacktestAccount
 from mas._dispatch import Inline
 from mas._line import accepted
 from mas_router.columns import BarColumns, TickColumns, unpack_columns
-from mas_router.errors import NotConnected, RemoteError
-from mas_router.messages import Advance, Chunk, Fetch, Message
+from mas_router.errors import NotConnected, RemoteError, SessionLost
+from mas_router.messages import Advance, Chunk, Command, Fetch, Message
 
 ROWS = 1000
 AHEAD = 4
 PATIENCE = 60.0
+CHUNK_PATIENCE = 15.0
+RETRY = 0.2
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Row = dict[str, Any]
@@ -70,13 +73,24 @@ class Replay:
 
     def _advance(self, number: int) -> None:
         """Hear of everything that happened up to this row, before the strategy sees it."""
-        command = Advance(id=self._new_id(), client=self._account.line.client, to=number)
-        self._account.call(command, PATIENCE)
+        self._ask(lambda: Advance(id=self._new_id(), client=self._account.line.client, to=number))
+
+    def _ask(self, make: Callable[[], Command]) -> Message:
+        """Ask until there is an answer: the session outlives an outage, and asking twice changes nothing."""
+        account, deadline = self._account, time.monotonic() + PATIENCE
+        while True:
+            try:
+                return account.call(make(), deadline - time.monotonic())
+            except (NotConnected, SessionLost):
+                if account.lost or time.monotonic() > deadline - RETRY:
+                    raise
+                time.sleep(RETRY)
+                account.line.transport.wait_connected(deadline - time.monotonic())
 
     # ---- rows, ahead of the strategy -----------------------------------------------------------------------------
 
     def _rows(self, count: int) -> Iterator[Row]:
-        waiting: deque[Future[Message]] = deque()
+        waiting: deque[tuple[int, Future[Message]]] = deque()
         starts = iter(range(0, count, ROWS))
         for start in starts:
             waiting.append(self._fetch(start))
@@ -85,16 +99,19 @@ class Replay:
         while waiting:
             yield from self._unpack(waiting.popleft())
 
-    def _fetch(self, start: int) -> Future[Message]:
-        account = self._account
-        command = Fetch(id=self._new_id(), client=account.line.client, start=start, count=ROWS)
-        return account.line.start_call(account.exchange, account.key(command), command, account.target)
+    def _fetch(self, start: int) -> tuple[int, Future[Message]]:
+        account, command = self._account, self._fetching(start)
+        return start, account.line.start_call(account.exchange, account.key(command), command, account.target)
 
-    def _unpack(self, future: Future[Message]) -> Iterator[Row]:
+    def _fetching(self, start: int) -> Fetch:
+        return Fetch(id=self._new_id(), client=self._account.line.client, start=start, count=ROWS)
+
+    def _unpack(self, waiting: tuple[int, Future[Message]]) -> Iterator[Row]:
+        start, future = waiting
         try:
-            chunk = accepted(future.result(PATIENCE))
-        except FutureTimeout:
-            raise NotConnected(f"no quotes from {self._account.target} within {PATIENCE:g} s") from None
+            chunk = accepted(future.result(CHUNK_PATIENCE))
+        except (FutureTimeout, NotConnected, SessionLost):  # lost in an outage
+            chunk = self._ask(lambda: self._fetching(start))
         if not isinstance(chunk, Chunk):
             raise RemoteError(f"unexpected answer to fetch: {chunk.kind}")
         columns = unpack_columns(chunk.columns, chunk.count)
@@ -102,9 +119,9 @@ class Replay:
 
     def _bars(self, columns: BarColumns) -> Iterator[Row]:
         symbol, timeframe = self._symbol, self._timeframe
-        for time, first, high, low, close, volume in zip(*columns, strict=True):
+        for start, first, high, low, close, volume in zip(*columns, strict=True):
             yield {
-                "time": _EPOCH + timedelta(microseconds=time // 1000),
+                "time": _EPOCH + timedelta(microseconds=start // 1000),
                 "open": first,
                 "high": high,
                 "low": low,
@@ -116,9 +133,9 @@ class Replay:
 
     def _ticks(self, columns: TickColumns) -> Iterator[Row]:
         symbol = self._symbol
-        for time, bid, ask, last, volume in zip(*columns, strict=True):
+        for moment, bid, ask, last, volume in zip(*columns, strict=True):
             yield {
-                "time": _EPOCH + timedelta(microseconds=time // 1000),
+                "time": _EPOCH + timedelta(microseconds=moment // 1000),
                 "bid": bid,
                 "ask": ask,
                 "last": last,
