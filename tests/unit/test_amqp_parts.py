@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass
 
 import pytest
 from hypothesis import given
@@ -163,21 +164,28 @@ def _held(count: int) -> Held:
 EXCHANGE, QUEUE, BINDING = Exchange("e"), Queue("q"), Binding("e", "q", "k")
 
 
+@dataclass(frozen=True)
+class Subscribed:
+    queue: str
+
+
 def test_what_is_declared_twice_is_remembered_once_and_in_order() -> None:
-    memory: Memory[str] = Memory()
+    memory: Memory[Subscribed] = Memory()
     memory.remember([EXCHANGE, QUEUE, BINDING, EXCHANGE, Binding("e", "q", "other")])
     assert memory.declarations == [EXCHANGE, QUEUE, BINDING, Binding("e", "q", "other")]
 
 
-def test_a_queue_is_forgotten_with_its_bindings_and_an_exchange_stays() -> None:
-    memory: Memory[str] = Memory()
+def test_a_queue_is_forgotten_with_its_bindings_and_consumers_and_an_exchange_stays() -> None:
+    memory: Memory[Subscribed] = Memory()
     memory.remember([EXCHANGE, QUEUE, BINDING, Queue("other")])
+    memory.subscriptions = [Subscribed("q"), Subscribed("other")]
     memory.forget([QUEUE, EXCHANGE])
     assert memory.declarations == [EXCHANGE, Queue("other")]
+    assert memory.subscriptions == [Subscribed("other")]
 
 
 def test_only_the_given_binding_is_forgotten() -> None:
-    memory: Memory[str] = Memory()
+    memory: Memory[Subscribed] = Memory()
     memory.remember([QUEUE, BINDING, Binding("e", "q", arguments={"x-match": "all"})])
     memory.forget([BINDING])
     assert memory.of_queue("q") == [QUEUE, Binding("e", "q", arguments={"x-match": "all"})]

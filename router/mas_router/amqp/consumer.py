@@ -95,7 +95,6 @@ class Lane:
         on_end: Callable[[Lane, Refusal], None],
     ) -> None:
         self.subscription = subscription
-        self._connection = connection
         self.running = False
         self._settle = settle
         self._on_running, self._on_end = on_running, on_end
@@ -105,16 +104,12 @@ class Lane:
         self._channel: Channel | None = connection.channel(on_open_callback=self._on_open)
         self._channel.add_on_close_callback(self._on_close)
 
-    @property
-    def unsettled(self) -> int:
-        return len(self._held)
-
     def settle(self, acked: list[int], rejected: list[int]) -> None:
         """Send the acks and rejects that have come together."""
         channel = self._channel
         if channel is None or not channel.is_open:
             return
-        with self._connection.corked():
+        with channel.connection.corked():
             for tag in rejected:
                 if self._held.take(tag):
                     channel.basic_reject(tag, requeue=False)
@@ -134,8 +129,10 @@ class Lane:
                 self._channel.basic_cancel(self._tag, callback=self._on_cancelled)
 
     def drop(self) -> None:
-        """The connection is gone, or the queue is: let go of the channel."""
+        """The connection is gone, or the queue is: let go of the channel, and of all that a held delivery would
+        keep alive through us."""
         channel, self._channel = self._channel, None
+        self._on_running, self._on_end = _ignore, _ignore
         self.running = False
         self._on_cancelled(None)
         if channel is not None and channel.is_open:
@@ -228,10 +225,13 @@ class Lane:
     def _end(self, why: Refusal) -> None:
         if self._channel is None:
             return
-        was_cancelled = self._cancelled is not None
+        on_end = self._on_end if self._cancelled is None else _ignore
         self.drop()
-        if not was_cancelled:
-            self._on_end(self, why)
+        on_end(self, why)
+
+
+def _ignore(*_: object) -> None:
+    """In place of the callbacks of a lane that has ended."""
 
 
 def _nothing() -> None:

@@ -165,9 +165,9 @@ def describe(item: Declaration) -> str:
 
 def culprit(items: Sequence[Declaration], text: str) -> str:
     """The declaration that a refusal is about, by the object that its text names; "declaration" when it names none."""
-    kind_and_name = re.search(r"(queue|exchange) '(.*?)'", text)
     if len(items) == 1:
         return describe(items[0])
+    kind_and_name = re.search(r"(queue|exchange) '(.*?)'", text)
     if kind_and_name is None:
         return "declaration"
     kind, name = kind_and_name.groups()

@@ -52,7 +52,7 @@ class Link:
         self._next_host = 0
         self._backoff = Backoff(shared.random)
         self._timer: Timer | None = None
-        self._reported = ""
+        self._reported: set[str] = set()
 
     @property
     def ready(self) -> bool:
@@ -66,15 +66,22 @@ class Link:
             return
         self.address = self._addresses[self._next_host]
         self._next_host = (self._next_host + 1) % len(self._addresses)
-        self.session = Session(self.address, self._shared, self._on_ready, self._on_lost)
+        try:
+            self.session = Session(self.address, self._shared, self._on_ready, self._on_lost)
+        except Exception:  # out of threads or files: it must not be the last attempt
+            log.exception("no attempt to connect could be made")
+            self._on_lost("no attempt to connect could be made")
 
     def crashed(self) -> None:
-        """The loop itself failed, so nothing on it can be trusted."""
+        """The loop itself failed: nothing on it can be trusted, and its timers may be lost."""
         if self.session is not None:
             self.session.fail("the I/O loop failed")
+        elif not self.closing:
+            self._connect_after(self._backoff.next())
 
     def _on_ready(self) -> None:
-        self.last_error = self._reported = ""
+        self.last_error = ""
+        self._reported.clear()
         self._backoff.reset()
         self._next_host = 0
         log.info("connected to the broker at %s", self.address)
@@ -90,13 +97,18 @@ class Link:
         if self.closing:
             return
         delay = self._backoff.next() if self._next_host == 0 else 0.0
+        self._connect_after(delay)
+
+    def _connect_after(self, delay: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
         self._timer = self._shared.io.later(delay, self.connect)
 
     def _report(self, text: str) -> None:
         """Say it once, not at every attempt."""
-        if text != self._reported and not self.closing:
+        if text not in self._reported and not self.closing:
             log.warning("%s; connecting again", text)
-        self._reported = text
+        self._reported.add(text)
 
     # Work
 

@@ -109,6 +109,8 @@ class IoThread:
                 log.exception("the I/O loop failed; connecting again")
                 guarded(self._on_crash)
                 time.sleep(CRASH_PAUSE)
+                self._awake = False  # the turn that was due may have been dropped with the round that failed
+                self.wake()
         with self._lock:
             self._dead = True
         self._run_calls()  # what was posted in time is answered, not dropped

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from mas_router.topology import Binding, Declaration, Exchange, Queue
 
-S = TypeVar("S")
+
+class OfQueue(Protocol):
+    """A subscription, as far as the memory looks at it."""
+
+    @property
+    def queue(self) -> str: ...
+
+
+S = TypeVar("S", bound=OfQueue)
 
 
 class Memory(Generic[S]):
@@ -26,7 +34,7 @@ class Memory(Generic[S]):
             self._declarations[_identity(item)] = item
 
     def forget(self, items: Iterable[Declaration]) -> None:
-        """Bindings go alone, queues take their bindings with them, exchanges stay."""
+        """Bindings go alone, queues take their bindings and subscriptions with them, exchanges stay."""
         for item in items:
             if isinstance(item, Exchange):
                 continue
@@ -34,6 +42,7 @@ class Memory(Generic[S]):
             if isinstance(item, Queue):
                 for binding in [each for each in self.of_queue(item.name) if isinstance(each, Binding)]:
                     del self._declarations[_identity(binding)]
+                self.subscriptions = [each for each in self.subscriptions if each.queue != item.name]
 
     def of_queue(self, name: str) -> list[Declaration]:
         """The declaration of a queue and its bindings, as far as they were made here."""

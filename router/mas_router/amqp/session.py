@@ -217,7 +217,7 @@ class Session:
 
     def _consume_refused(self, subscription: Subscription, why: Refusal) -> None:
         """A new subscription hears of it; one that worked before is tried again, queue and bindings first."""
-        if self._over:
+        if self._over or subscription not in self._memory.subscriptions:
             return
         if done := self._starting.pop(subscription, None):
             done(None, why)
@@ -233,7 +233,7 @@ class Session:
         def declared(_result: object, problem: Refusal | None) -> None:
             if problem is None:
                 self.start(subscription)
-            elif subscription in self._memory.subscriptions:
+            else:
                 self._consume_refused(subscription, problem)
 
         self.errand(errand.declare(items), declared)

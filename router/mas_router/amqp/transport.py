@@ -74,7 +74,7 @@ class AmqpTransport:
         self._up = False
         self._closing = False
         self._ended = False
-        self._leftovers = threading.Lock()
+        self._leftovers = threading.RLock()  # an answer may publish again
         self._io = IoThread(f"mas-amqp-{name}", self._turn, self._on_crash, self._on_exit)
         self._memory: Memory[Subscription] = Memory()
         settings = Settings(name, heartbeat, blocked_timeout, ca_file=ca_file)
