@@ -222,6 +222,17 @@ def test_what_reduces_exposure_passes_without_free_margin(mode):
         assert desk.sell(0.1, position=ticket).result.retcode == 10009
 
 
+def test_closing_one_leg_of_a_hedge_is_never_refused_for_money():
+    desk = Desk(replace(EURUSD, margin_hedged=0.0), deposit=600.0)
+    desk.quote(1.1)
+    first = desk.buy(0.5).result.order
+    desk.sell(0.5)
+    desk.buy(0.01)
+    desk.quote(1.1, 1.109)  # the spread costs 450: too little is left for an open position of 0.5 lots
+    assert desk.sell(0.5, position=first).result.retcode == 10009
+    assert desk.account["margin_free"] < 0
+
+
 def test_a_netting_reversal_needs_the_margin_of_the_whole_order():
     desk = Desk(deposit=2000.0, margin_mode="netting")
     desk.quote(1.0)

@@ -244,3 +244,36 @@ def test_jumping_through_a_conversion_symbol_misses_no_stop_out(seed, drop, depo
         return changes
 
     assert run(True) == run(False)
+
+
+def _joint_engine(deposit: float, lots: tuple[int, int, int], sides: tuple[int, int, int]) -> Engine:
+    engine = Engine(AccountSpec(deposit=deposit, margin_mode="netting"), SYMBOLS.get)
+    for symbol, price in (("EURUSD", 1.1), ("GBPUSD", 1.25), ("EURGBP", 0.88)):
+        engine.quote(symbol, NOON, price, round(price + 0.0001, 5))
+    for symbol, volume, side in zip(("EURUSD", "GBPUSD", "EURGBP"), lots, sides, strict=True):
+        engine.trade(TradeRequest(action=DEAL, symbol=symbol, type=side, volume=volume / 100), NOON)
+    return engine
+
+
+@quick
+@given(
+    seeds,
+    st.sampled_from([1_500.0, 2_500.0, 5_000.0]),
+    st.tuples(st.integers(1, 60), st.integers(1, 60), st.integers(1, 60)),
+    st.tuples(st.integers(0, 1), st.integers(0, 1), st.integers(0, 1)),
+)
+def test_before_the_earliest_next_event_of_all_symbols_nothing_happens_though_all_of_them_move(
+    seed, deposit, lots, sides
+):
+    engine = _joint_engine(deposit, lots, sides)
+    random = np.random.default_rng(seed)
+    count = 200
+    times = NOON + SECOND * np.arange(1, count + 1, dtype=np.int64)
+    bids = {
+        symbol: np.round(price + np.cumsum(random.integers(-120, 121, count)) * POINT, 5)
+        for symbol, price in (("EURUSD", 1.1), ("GBPUSD", 1.25), ("EURGBP", 0.88))
+    }
+    first = min(engine.next_event(symbol, times, part, part + 0.0001) for symbol, part in bids.items())
+    for row in range(first):
+        for symbol, part in bids.items():
+            assert engine.quote(symbol, int(times[row]), float(part[row]), float(part[row] + 0.0001)) == []

@@ -114,7 +114,10 @@ def symbol_row(book: Book, symbol: str) -> Row:
     if side is None:
         return {}
     time, bid, ask = book.quotes.get(symbol, NO_QUOTE)
-    return _contract(side.spec) | {"time": time // SECOND, "bid": bid, "ask": ask, **_tick_values(book, side.spec, bid)}
+    market: Row = {"time": time // SECOND, "bid": bid, "ask": ask}
+    if bid:
+        market["spread"] = round((ask - bid) / side.spec.point)
+    return _contract(side.spec) | market | _tick_values(book, side.spec, bid)
 
 
 def _tick_values(book: Book, spec: SymbolSpec, price: float) -> Row:

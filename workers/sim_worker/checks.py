@@ -43,16 +43,19 @@ def closes(book: Book, case: Case) -> bool:
     return book.account.hedging or case.request.volume <= position.volume
 
 
+def enabled(book: Book, case: Case) -> Refusal | None:
+    """On a disabled symbol nothing at all can be done."""
+    if case.spec.trade_mode == mt5.SYMBOL_TRADE_MODE_DISABLED:
+        return Refusal(Retcode.TRADE_DISABLED, f"trading {case.spec.name} is disabled")
+    return None
+
+
 def tradable(book: Book, case: Case) -> Refusal | None:
     """SYMBOL_TRADE_MODE: what the symbol may be used for."""
     mode = case.spec.trade_mode
-    if mode == mt5.SYMBOL_TRADE_MODE_FULL:
+    if mode == mt5.SYMBOL_TRADE_MODE_FULL or closes(book, case):
         return None
     name = case.spec.name
-    if mode == mt5.SYMBOL_TRADE_MODE_DISABLED:
-        return Refusal(Retcode.TRADE_DISABLED, f"trading {name} is disabled")
-    if closes(book, case):
-        return None
     if mode == mt5.SYMBOL_TRADE_MODE_CLOSEONLY:
         return Refusal(Retcode.CLOSE_ONLY, f"positions in {name} can only be closed")
     if mode == mt5.SYMBOL_TRADE_MODE_LONGONLY and case.sell:
@@ -146,7 +149,7 @@ def volume(book: Book, case: Case) -> Refusal | None:
         return Refusal(Retcode.INVALID_CLOSE_VOLUME, note)
     steps = lots / spec.volume_step
     least = 0.0 if closes(book, case) and lots > 0.0 else spec.volume_min - _EPSILON
-    if least <= lots <= spec.volume_max + _EPSILON and abs(steps - round(steps)) < _EPSILON * max(1.0, steps):
+    if least <= lots <= spec.volume_max + _EPSILON and abs(steps - round(steps)) < _EPSILON:
         return None
     limits = f"{spec.volume_min:g} to {spec.volume_max:g} in steps of {spec.volume_step:g}"
     return Refusal(Retcode.INVALID_VOLUME, f"volume {lots:g} is not {limits}")
@@ -177,7 +180,9 @@ def total_volume(book: Book, case: Case) -> Refusal | None:
 
 
 def free_margin(book: Book, case: Case) -> Refusal | None:
-    """Is there money for a deal at the market?"""
+    """Is there money for a deal at the market? Closing a position by its ticket needs none."""
+    if book.account.hedging and case.position is not None:
+        return None
     return affordable(book, case.side, case.position, case.sell, case.request.volume, case.market)
 
 
@@ -203,6 +208,7 @@ def affordable(
 
 _PIPELINES: Final[dict[int, tuple[Check, ...]]] = {
     TradeAction.DEAL: (
+        enabled,
         tradable,
         kind,
         filling,
@@ -216,6 +222,7 @@ _PIPELINES: Final[dict[int, tuple[Check, ...]]] = {
         free_margin,
     ),
     TradeAction.PENDING: (
+        enabled,
         tradable,
         kind,
         filling,
@@ -228,8 +235,9 @@ _PIPELINES: Final[dict[int, tuple[Check, ...]]] = {
         order_count,
         total_volume,
     ),
-    TradeAction.SLTP: (levels.unchanged_position, kind, account, prices, levels.stops, levels.frozen_position),
+    TradeAction.SLTP: (enabled, levels.unchanged_position, kind, account, prices, levels.stops, levels.frozen_position),
     TradeAction.MODIFY: (
+        enabled,
         levels.unchanged_order,
         kind,
         expiration,
@@ -239,6 +247,6 @@ _PIPELINES: Final[dict[int, tuple[Check, ...]]] = {
         levels.stops,
         levels.frozen_order,
     ),
-    TradeAction.REMOVE: (account, prices, levels.frozen_order),
-    TradeAction.CLOSE_BY: (kind, account, prices, levels.frozen_position),
+    TradeAction.REMOVE: (enabled, account, prices, levels.frozen_order),
+    TradeAction.CLOSE_BY: (enabled, kind, account, prices, levels.frozen_position),
 }

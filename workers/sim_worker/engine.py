@@ -2,7 +2,7 @@
 
 Pure: no clock, no thread, no I/O, no randomness. Time is what the caller says, in UTC nanoseconds, and the server's
 clock is UTC. The same calls give the same answers, on every machine. The rules are in the modules around: `cases`,
-`checks` and `levels` decide whether a request passes, `requests`, `execution` and `pending` carry it out, `matching`
+`checks` and `levels` decide whether a request passes, `actions`, `execution` and `pending` carry it out, `matching`
 says what a tick sets off, `valuation` counts the money, and `horizon` looks ahead.
 """
 
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from mas_router.errors import InvalidField
 from mas_router.messages import Row, TradeRequest
-from sim_worker import accounts, horizon, matching, pending, requests, valuation
+from sim_worker import accounts, actions, horizon, matching, pending, valuation
 from sim_worker.book import Book
 from sim_worker.cases import Case, examine
 from sim_worker.checks import first_refusal
@@ -73,8 +73,9 @@ class Engine:
     ) -> int:
         """The first index of the coming quotes at which `quote` could change anything; their number when there is none.
 
-        Times ascend. It may be too early, never too late, as long as the other symbols' quotes and the account stay as
-        they are. The cost grows with the rows that are looked at: give a window, and ask again at its end.
+        Times ascend. It may be too early, never too late: until the account changes, and, where the quotes of several
+        symbols count, until the earliest of their next events. The cost grows with the rows that are looked at: give a
+        window, and ask again at its end.
         """
         return horizon.next_event(self._book, symbol, times, bids, asks)
 
@@ -101,11 +102,11 @@ class Engine:
         if isinstance(case, Case):
             refusal = first_refusal(book, case)
             if refusal is None:
-                result, changes = requests.perform(book, case, client_id, self._requests)
+                result, changes = actions.perform(book, case, client_id, self._requests)
                 return Outcome(result, (*before, *changes), case.note)
         else:
             refusal = case
-        return Outcome(requests.refused(book, request, refusal, self._requests), tuple(before), refusal.note)
+        return Outcome(actions.refused(book, request, refusal, self._requests), tuple(before), refusal.note)
 
     def check(self, request: TradeRequest, time: int) -> Row:
         """order_check: would this request pass at this time, and what would the account look like after it?"""

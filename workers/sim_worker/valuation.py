@@ -107,7 +107,7 @@ def held_margin(book: Book, side: SymbolBook, quotes: Quotes) -> float:
 
 
 def exposure_margin(book: Book, spec: SymbolSpec, held: Exposure, quotes: Quotes, *, ordering: bool = False) -> float:
-    """The margin of positions of a symbol, whether they are there or not. `ordering`: as if a part of it were still an order (initial margin).
+    """The margin of positions of a symbol, whether they are there or not. `ordering`: a part is still an order.
 
     Hedging accounts: the uncovered volume at the average price of the larger side, the covered one with the contract
     size `margin_hedged` at the average of all; or the larger side alone. Each part is rounded.
