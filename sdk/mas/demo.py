@@ -5,7 +5,6 @@ A user of the SDK like any other: everything here goes through `mas.Client`.
 
 from __future__ import annotations
 
-import os
 import time
 import warnings
 from collections import deque
@@ -271,10 +270,7 @@ def _trades(strategy: Crossing) -> Table:
 def _farewell(console: Console, url: str | None, seconds: float) -> None:
     console.print(f"Done in {seconds:.1f} s. [bold]What to try next[/]")
     if not url:
-        shell = "set" if os.name == "nt" else "export"
-        console.print(
-            f"  over RabbitMQ   {shell} MAS_URL=amqp://user:password@host:5672/ ; mas sim-worker &", soft_wrap=True
-        )
-        console.print("                  mas demo --url $MAS_URL", soft_wrap=True)
+        console.print("  over RabbitMQ   set MAS_URL=amqp://user:password@host:5672/ and start: mas sim-worker")
+        console.print("                  then: mas demo --url amqp://user:password@host:5672/")
     console.print("  watch it        mas status, mas tail")
     console.print("  your quotes     mas data import --help; then leave `source` out of subscribe_bars")

@@ -7,6 +7,7 @@ none of them, and a verb that cannot be imported leaves the others alone.
 from __future__ import annotations
 
 import logging
+import re
 from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, version
 from typing import Annotated, Any, Final, cast
 
@@ -31,6 +32,7 @@ OWN: Final = {name: f"mas_router.cli.{name}:{name}" for name in ("status", "tail
 }
 #: Base of all of click's errors about arguments, wherever typer's version keeps its click.
 UsageError: Final = cast("type[Exception]", typer.BadParameter.__bases__[0])
+_LOGIN: Final = re.compile(r"://\S*@")
 __all__ = ["rich", "run"]
 
 
@@ -132,5 +134,7 @@ def _misused(name: str, error: Any) -> int:
 
 
 def _fail(name: str, text: str) -> int:
-    typer.echo(f"{name}: {' '.join(text.split())}", err=True)
+    """Arguments are repeated in errors, and a URL in the wrong place may be one of them: not with its password."""
+    line = _LOGIN.sub("://...@", " ".join(text.split()))
+    typer.echo(f"{name}: {line}", err=True)
     return 2
