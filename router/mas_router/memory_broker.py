@@ -146,6 +146,8 @@ class VirtualHost:
 
     def next_expiry(self) -> float | None:
         """When the first message at the head of a queue expires, in the clock's seconds."""
+        if not self._expiring:
+            return None
         heads = {name: queue.ready[0].expires_at for name, queue in self._expiring.items() if queue.ready}
         due = {name: at for name, at in heads.items() if at is not None}
         self._expiring = {name: self._expiring[name] for name in due}
