@@ -69,7 +69,8 @@ class Session:
             case Fetch():
                 return [self._fetch(command)]
             case Query():
-                return [*self.follow(now, command.at), self._query(command, now)]
+                symbol = command.symbol if command.what in ("symbols", "tick") else ""
+                return [*self._quoted(symbol, now, command.at), self._query(command, now)]
             case Check() | Calc():
                 symbol = command.request.symbol if isinstance(command, Check) else command.symbol
                 return [*self._quoted(symbol, now, command.at), self._calculate(command, now)]
@@ -169,7 +170,7 @@ class Session:
         )
 
     def _refusal(self, trade: Trade, result: TradeResult, target: records.Order | None, time: int) -> Status:
-        name = trade.id if trade.verb == "send" else target.client_id if target is not None else ""
+        name = trade.id if trade.verb == "send" else self._subject(trade.request, target)
         newest = self.answers.newest(name)
         return Status(
             id=name,
@@ -186,6 +187,12 @@ class Session:
             time=time,
             row=self.row,
         )
+
+    def _subject(self, request: TradeRequest, target: records.Order | None) -> str:
+        """The client order id of the order that a refused change was about, even if that order is done."""
+        done = reversed(self.engine.history_orders()) if target is None and request.order else ()
+        subject = target or next((order for order in done if order.ticket == request.order), None)
+        return subject.client_id if subject is not None else ""
 
     def _stale(self, trade: Trade, now: int) -> Report:
         late = (now - trade.deadline) / 1e6
