@@ -265,7 +265,7 @@ class Hub:
         self.dispatcher.put(lambda: self._owner.receive_order_status(public, data))
 
     def _put(self, account: Account, call: Callable[[], None]) -> None:
-        (account.inline or self.dispatcher).put(call)
+        (self.dispatcher if account.inline is None else account.inline).put(call)
 
     # ---- time and end --------------------------------------------------------------------------------------------
 
