@@ -310,8 +310,8 @@ class Refused(Wire):
 
 class Report(Wire):
     """The answer to a trade command and every event it caused, in one message; or, with an empty `id`, events that the
-    market caused. `seq` numbers the reports of a session without gaps. `horizon` is as in Opened. `repeated`: this
-    answers a command that had been answered before.
+    market caused. `seq` numbers the reports of a session that have news, without gaps; one without news carries the
+    newest number. `horizon` is as in Opened. `repeated`: this answers a command that had been answered before.
     """
 
     kind: Literal["report"] = "report"

@@ -229,8 +229,8 @@ class Account:
             self._resolve_future(entry)
 
     def _is_new(self, report: Report) -> bool:
-        if report.repeated:
-            return True
+        if report.repeated or not report.events:
+            return report.repeated or report.seq == self._seq  # an answer without news is no older than the news
         if report.seq <= self._seq:
             return False
         if report.seq > self._seq + 1 and self._seq:

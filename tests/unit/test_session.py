@@ -148,8 +148,14 @@ def test_levels_that_a_modification_does_not_name_stay() -> None:
 def test_reports_are_numbered_without_gaps() -> None:
     session = wall()
     numbers = [report(session, trade(name)).seq for name in "abc"]
-    numbers.append(report(session, m.Resolve(id="q", client="c", ids=("zz",))).seq)
     assert all(later == earlier + 1 for earlier, later in pairwise(numbers))
+
+
+def test_an_answer_without_news_takes_no_number() -> None:
+    session = replay()
+    told = report(session, trade("a", at=0)).seq
+    assert report(session, m.Advance(id="v", client="c", to=1)).seq == told
+    assert report(session, m.Resolve(id="q", client="c", ids=("a",))).seq == told
 
 
 def test_many_events_are_spread_over_several_reports() -> None:

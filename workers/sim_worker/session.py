@@ -215,11 +215,9 @@ class Session:
             self.answers.bury(name)
             text = "it never reached the simulator, and from now on it cannot"
             found: tuple[Event, ...] = (self._unsent(name, State.STALE, "never_seen", text, now),)
-            report = self._report(list(found), name, None, TradeResult(retcode=0, comment=text))
-        else:
-            found = self.answers.events(name) or known.reports[-1].events
-            report = self._report(list(found), name, known.request, known.reports[-1].result)
-        return report.model_copy(update={"repeated": True})
+            return self._report(list(found), name, None, TradeResult(retcode=0, comment=text), repeated=True)
+        found = self.answers.events(name) or known.reports[-1].events
+        return self._report(list(found), name, known.request, known.reports[-1].result, repeated=True)
 
     # ---- reports -------------------------------------------------------------------------------------------------
 
@@ -250,9 +248,12 @@ class Session:
         name: str,
         request: TradeRequest | None,
         result: TradeResult | None,
+        *,
         more: bool = False,
+        repeated: bool = False,
     ) -> Report:
-        self.seq += 1
+        if found and not repeated:
+            self.seq += 1
         opening = self.opening
         return Report(
             id=name,
@@ -266,6 +267,7 @@ class Session:
             events=tuple(found),
             horizon=0 if more else self.market.horizon(self.engine),
             more=more,
+            repeated=repeated,
         )
 
     def _empty(self, name: str) -> Report:
