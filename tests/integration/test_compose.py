@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -13,6 +14,7 @@ import pytest
 from pika.exceptions import ProbableAccessDeniedError
 
 import mas
+from tests.rabbit import wait_until
 from tests.rabbit_nodes import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -47,6 +49,11 @@ class Stack:
         assert done.returncode == 0, f"docker compose {' '.join(arguments)}\n{done.stdout[-3000:]}{done.stderr[-3000:]}"
         return done.stdout
 
+    def workers(self) -> int:
+        """How many simulators beat, asked from inside one of them as an operator would."""
+        status = self.compose("exec", "--no-TTY", "sim-worker", "mas", "status", "--json")
+        return len(json.loads(status)["workers"])
+
     def url(self, user: str, vhost: str) -> str:
         return f"amqp://{user}:{user}@127.0.0.1:{self.port}/{vhost}"
 
@@ -65,6 +72,7 @@ def stack() -> Iterator[Stack]:
     stack = Stack()
     try:
         stack.compose("up", "--detach", "--build", "--wait", "--scale", f"sim-worker={WORKERS}", seconds=480)
+        wait_until(lambda: stack.workers() == WORKERS, f"{WORKERS} simulators", 60)
         yield stack
     finally:
         stack.compose("down", "--volumes", "--timeout", "20", seconds=120)
@@ -76,11 +84,6 @@ def test_an_order_goes_through_the_broker_and_a_simulator_of_the_compose_file(st
             client.login({"account": "1001", "password": "demo", "server": "Demo"})
         order = client.send_order({"symbol": "EURUSD", "order_type": "buy", "volume": 0.1, "backtest_toggle": True})
     assert order.ok, order
-
-
-def test_as_many_simulators_run_as_were_asked_for(stack: Stack) -> None:
-    running = stack.compose("ps", "--status", "running", "--quiet", "sim-worker").split()
-    assert len(running) == WORKERS
 
 
 def test_the_backtest_user_cannot_open_the_live_vhost(stack: Stack) -> None:
