@@ -10,6 +10,7 @@ from rich.table import Table
 
 #: A pipe or a file has no width, and what reads it wants whole words.
 NO_TERMINAL_WIDTH: Final = 200
+WIDEST: Final = 10_000
 
 
 def screen() -> Console:
@@ -18,6 +19,19 @@ def screen() -> Console:
     if not console.is_terminal and "COLUMNS" not in os.environ:
         return Console(highlight=False, width=NO_TERMINAL_WIDTH)
     return console
+
+
+def fitting(console: Console, title: str, columns: tuple[str, ...], rows: list[list[str]], numbers: set[str]) -> Table:
+    """A table whose columns come in the order of their worth: of those that a narrow terminal has no room for, the last
+    are left out, because half a word in each helps nobody."""
+    wide = console.options.update(width=WIDEST)
+    for count in range(len(columns), 0, -1):
+        made = table(title, *columns[:count], numbers=tuple(numbers))
+        for row in rows:
+            made.add_row(*row[:count])
+        if console.measure(made, options=wide).maximum <= console.width:
+            break
+    return made
 
 
 def table(title: str, *columns: str, numbers: tuple[str, ...] = ()) -> Table:

@@ -6,21 +6,19 @@ import json
 import secrets
 import threading
 import time
-from collections.abc import Mapping
 from typing import Annotated, Final
 
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from mas_router import topology
 from mas_router.cli.broker import Url, broker
 from mas_router.cli.health import Fleet, Heard, problems
-from mas_router.cli.screen import screen, table
+from mas_router.cli.screen import fitting, screen
 from mas_router.codec import decode
 from mas_router.errors import DecodeError, TopologyError
-from mas_router.messages import Beat, Scalar
+from mas_router.messages import Beat, Row, Scalar
 from mas_router.topology import Binding, Queue
 from mas_router.transport import Delivery, QueueInfo, Transport
 
@@ -29,6 +27,25 @@ MEANINGS: Final = {
     topology.DEAD_QUEUE: "messages that nobody could be told of",
     topology.LEDGER_QUEUE: "every event, for audit",
 }
+#: Columns by their worth: a narrow terminal shows the first ones.
+WORKER: Final = ("worker", "state", "open", "free", "lag", "waiting", "handled", "up", "host", "version")
+SESSION: Final = ("account", "server", "client", "market", "positions", "orders", "idle", "handled", "worker")
+QUEUE: Final = ("queue", "messages", "consumers", "holds")
+NUMBERS: Final = {
+    "open",
+    "free",
+    "lag",
+    "waiting",
+    "handled",
+    "up",
+    "positions",
+    "orders",
+    "idle",
+    "messages",
+    "consumers",
+}
+#: A beat names so many sessions; of more, nobody knows the number.
+NAMED: Final = 64
 
 
 def status(
@@ -112,9 +129,13 @@ def _as_dict(fleet: Fleet, found: list[str]) -> dict[str, object]:
 
 def _draw(console: Console, fleet: Fleet, found: list[str]) -> None:
     console.print(f"RabbitMQ at [bold]{escape(fleet.address)}[/], listened for {fleet.seconds:g} s\n")
-    for part in (_workers(fleet), _sessions(fleet), _queues(fleet.queues)):
-        if part.row_count:
-            console.print(part)
+    for title, columns, rows in (
+        ("Workers", WORKER, [_worker(heard) for _, heard in sorted(fleet.workers.items())]),
+        ("Simulated accounts", SESSION, [_session(beat, row) for beat in fleet.beats for row in beat.sessions]),
+        ("Queues", QUEUE, [_queue(name, info) for name, info in fleet.queues.items() if info is not None]),
+    ):
+        if rows:
+            console.print(fitting(console, title, columns, rows, NUMBERS))
             console.print()
     for text in found:
         console.print(f"[bold red]problem[/]  {escape(text)}")
@@ -122,48 +143,32 @@ def _draw(console: Console, fleet: Fleet, found: list[str]) -> None:
         console.print("[green]no problems[/]")
 
 
-def _workers(fleet: Fleet) -> Table:
-    numbers = ("sessions", "free", "handled", "waiting", "lag", "up")
-    made = table("Workers", "worker", "state", *numbers, "host", "version", numbers=numbers)
-    for _, heard in sorted(fleet.workers.items()):
-        beat = heard.beat
-        state = "[yellow]draining[/]" if beat.draining else "[green]serving[/]"
-        made.add_row(
-            escape(beat.worker),
-            state,
-            str(len(beat.sessions)),
-            str(beat.slots),
-            str(beat.handled),
-            str(beat.waiting),
-            f"{beat.lag_ms:.1f} ms",
-            duration((beat.time - beat.started) / 1e9),
-            escape(f"{beat.host} ({beat.pid})"),
-            escape(beat.version),
-        )
-    return made
+def _worker(heard: Heard) -> list[str]:
+    beat = heard.beat
+    return [
+        escape(beat.worker),
+        "[yellow]draining[/]" if beat.draining else "[green]serving[/]",
+        f"{len(beat.sessions)}{'+' if len(beat.sessions) >= NAMED else ''}",
+        str(beat.slots),
+        f"{beat.lag_ms:.1f} ms",
+        str(beat.waiting),
+        str(beat.handled),
+        duration((beat.time - beat.started) / 1e9),
+        escape(beat.host),
+        escape(beat.version),
+    ]
 
 
-def _sessions(fleet: Fleet) -> Table:
-    numbers = ("orders", "positions", "handled", "idle")
-    made = table("Simulated accounts", "account", "server", "client", "market", *numbers, "worker", numbers=numbers)
-    for beat in fleet.beats:
-        for row in beat.sessions:
-            made.add_row(
-                *(_cell(row.get(name)) for name in ("login", "server", "client")),
-                f"replay, {row['replay']} rows" if row.get("replay") else "wall clock",
-                *(_cell(row.get(name)) for name in ("orders", "positions", "handled")),
-                f"{_cell(row.get('idle_s'))} s",
-                escape(beat.worker),
-            )
-    return made
+def _session(beat: Beat, row: Row) -> list[str]:
+    market = f"replay, {row['replay']} rows" if row.get("replay") else "wall clock"
+    names = [_cell(row.get(name)) for name in ("login", "server", "client")]
+    counts = [_cell(row.get(name)) for name in ("positions", "orders")]
+    idle = f"{_cell(row.get('idle_s'))} s"
+    return [*names, market, *counts, idle, _cell(row.get("handled")), escape(beat.worker)]
 
 
-def _queues(queues: Mapping[str, QueueInfo | None]) -> Table:
-    made = table("Queues", "queue", "messages", "consumers", "holds", numbers=("messages", "consumers"))
-    for name, info in queues.items():
-        if info is not None:
-            made.add_row(name, str(info.messages), str(info.consumers), MEANINGS[name])
-    return made
+def _queue(name: str, info: QueueInfo) -> list[str]:
+    return [name, str(info.messages), str(info.consumers), MEANINGS[name]]
 
 
 def _cell(value: Scalar) -> str:
