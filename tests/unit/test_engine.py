@@ -48,6 +48,13 @@ def test_the_order_of_a_market_order_keeps_price_zero_and_the_execution_price_as
     assert order.position_id == order.ticket
 
 
+def test_quotes_are_rounded_to_the_symbols_digits_so_binary_noise_reaches_no_record():
+    desk = Desk()
+    desk.quote(1.1, 1.1000000000000003)
+    assert desk.buy(0.1, sl=1.0998).result.price == 1.1
+    assert deals(desk.quote(1.0998000000000001))[0].price == 1.0998
+
+
 def test_orders_and_positions_share_numbers_and_deals_have_their_own():
     desk = Desk()
     desk.quote(1.1)

@@ -324,7 +324,9 @@ def test_instant_execution_requotes_a_price_that_is_off_by_more_than_the_deviati
 
 
 def test_market_execution_ignores_the_price():
-    assert _desk().buy(0.1, price=7.7).result.price == 1.1002
+    desk = _desk()
+    assert desk.buy(0.1, price=7.7).result.price == 1.1002
+    assert desk.engine.history_orders()[0].price_open == 0.0
 
 
 # ---- stop levels -----------------------------------------------------------------------------------------------------

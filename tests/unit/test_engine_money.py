@@ -136,6 +136,14 @@ def test_a_hedged_volume_may_be_free_and_the_larger_leg_may_be_all_that_counts()
         assert desk.account["margin"] == expected
 
 
+def test_the_margin_of_a_cross_follows_the_pair_that_converts_it():
+    desk = _cross()
+    desk.buy(1.0)
+    assert desk.account["margin"] == 1110.0
+    desk.quote(1.20, 1.21, symbol="EURUSD")
+    assert desk.account["margin"] == 1210.0
+
+
 def test_netting_takes_the_margin_of_the_net_position():
     desk = Desk(margin_mode="netting")
     desk.quote(1.1)
@@ -318,15 +326,15 @@ def test_a_partial_close_takes_its_share_of_the_swap():
     desk.quote(1.1)
     a = desk.buy(0.3).result.order
     b = desk.sell(0.1).result.order
-    position = desk.engine._book.positions[a]
-    position.swap = -3.0
-    desk.engine._book.symbols["EURUSD"].swap = -3.0
-    assert desk.account["equity"] == 9997.0
+    for ticket, swap in ((a, -3.0), (b, -0.5)):  # as a rollover will do it
+        desk.engine._book.positions[ticket].swap = swap
+        desk.engine._book.symbols["EURUSD"].swap += swap
+    assert desk.account["equity"] == 9996.5
     (deal,) = deals(desk.sell(0.1, position=a).changes)
     assert (deal.swap, desk.account["balance"]) == (-1.0, 9999.0)
     first, second = deals(desk.trade(CLOSE_BY, position=a, position_by=b).changes)
-    assert (first.swap, second.swap) == (-1.0, 0.0)
-    assert desk.account["equity"] == 9997.0
+    assert (first.swap, second.swap) == (-1.0, -0.5)
+    assert (desk.account["balance"], desk.account["equity"]) == (9997.5, 9996.5)
 
 
 def test_symbol_rows_have_the_tick_value_in_the_deposit_currency():

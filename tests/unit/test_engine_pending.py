@@ -21,6 +21,7 @@ from tests.unit.engine_kit import (
     SELL_LIMIT,
     SELL_STOP,
     SELL_STOP_LIMIT,
+    SLTP,
     Desk,
     deals,
     whys,
@@ -307,6 +308,18 @@ def test_a_daily_symbol_ends_gtc_orders_with_the_day_and_perhaps_the_stop_levels
     assert whys(desk.engine.clock(MONDAY + DAY)) == ["expired"]
     assert desk.engine.positions()[0].sl == stop_loss
     assert len(desk.engine.quote("EURUSD", MONDAY + DAY + SECOND, 1.04, 1.04)) == (1 if stop_loss else 0)
+
+
+def test_stop_levels_that_are_set_after_the_change_of_the_day_last_until_the_next_one():
+    desk = _desk(replace(EURUSD, order_gtc_mode=1))
+    ticket = desk.buy(0.1, sl=1.05).result.order
+    desk.engine.clock(MONDAY + DAY)
+    desk.now = MONDAY + DAY
+    desk.trade(SLTP, position=ticket, sl=1.06)
+    desk.quote(1.1)
+    assert desk.engine.positions()[0].sl == 1.06
+    desk.engine.clock(MONDAY + 2 * DAY)
+    assert desk.engine.positions()[0].sl == 0.0
 
 
 def test_a_request_that_finds_expired_orders_reports_them_first():

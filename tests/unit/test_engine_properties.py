@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from mas_router.messages import TradeRequest
 from mas_router.orders import State, advance
+from sim_worker import valuation
 from sim_worker.engine import Change, Engine, OrderChange
 from sim_worker.specs import SYMBOLS, AccountSpec
 from tests.unit.engine_kit import (
@@ -244,6 +245,35 @@ def test_jumping_through_a_conversion_symbol_misses_no_stop_out(seed, drop, depo
         return changes
 
     assert run(True) == run(False)
+
+
+@quick
+@given(
+    st.sampled_from(["EURUSD", "USDJPY", "EURGBP", "EURJPY", "XAUUSD"]),
+    st.sampled_from(["USD", "EUR", "JPY"]),
+    st.lists(st.tuples(st.integers(0, 1), st.integers(1, 40), st.integers(-300, 300)), min_size=1, max_size=30),
+    seeds,
+)
+def test_the_quick_bound_of_the_equity_is_never_above_it_and_close_to_it(symbol, currency, trades, seed):
+    engine = Engine(
+        AccountSpec(deposit=1e7, currency=currency, currency_digits=0 if currency == "JPY" else 2), SYMBOLS.get
+    )
+    random = np.random.default_rng(seed)
+
+    def quote(name: str, points: int) -> None:
+        spec = SYMBOLS[name]
+        bid = spec.reference_price + points * spec.point
+        engine.quote(name, NOON, bid, bid + int(random.integers(0, 30)) * spec.point)
+
+    for name in SYMBOLS:
+        quote(name, 0)
+    for side, lots, points in trades:
+        quote(symbol, points)
+        engine.trade(TradeRequest(action=DEAL, symbol=symbol, type=side, volume=lots / 100), NOON)
+    book = engine._book
+    exact, floor = valuation.equity(book), valuation.equity_floor(book)
+    assert floor <= exact
+    assert exact - floor <= (len(trades) + 2) * (5.0 if "JPY" in symbol + currency else 0.05)
 
 
 def _joint_engine(deposit: float, lots: tuple[int, int, int], sides: tuple[int, int, int]) -> Engine:

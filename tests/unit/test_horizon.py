@@ -104,21 +104,19 @@ def test_the_stop_out_is_found_within_a_hundredth_of_a_point_of_money():
     assert exact - 100 <= found <= exact
 
 
-def test_a_stop_out_through_a_conversion_symbol_is_found():
+@pytest.mark.parametrize(("side", "losing"), [(BUY, 0.8455), (SELL, 0.8545)])
+def test_a_stop_out_through_a_conversion_symbol_is_found(side, losing):
     desk = Desk(symbol="EURGBP", deposit=1000.0)
     desk.quote(1.25, symbol="GBPUSD")
     desk.quote(1.10, symbol="EURUSD")
     desk.quote(0.85)
-    desk.buy(0.8)
-    desk.quote(0.8455)
+    desk.trade(DEAL, type=side, volume=0.8)
+    desk.quote(losing)
     assert _next(desk, np.full(COUNT, 1.25), symbol="GBPUSD") == COUNT
-    rising = np.linspace(1.25, 1.95, COUNT)
-    found = _next(desk, rising, symbol="GBPUSD")
-    assert found < COUNT
-    for row in range(COUNT):
-        if desk.quote(float(rising[row]), symbol="GBPUSD"):
-            break
-    assert found <= row < COUNT
+    rising = np.linspace(1.25, 2.45, COUNT)
+    found = _next(desk, rising, spread=0.0, symbol="GBPUSD")
+    happened = next(row for row in range(COUNT) if desk.quote(float(rising[row]), symbol="GBPUSD"))
+    assert 0 < found <= happened
 
 
 def test_what_was_taken_away_or_moved_no_longer_counts():
