@@ -125,9 +125,6 @@ class MemoryBroker:
             if name in self._refused:
                 raise TopologyError(f"access to {name!r} is refused")
 
-    def permits(self, name: str) -> bool:
-        return name not in self._refused
-
     def publish(self, message: Message, mandatory: bool) -> Outcome | None:
         """Queue a message; None when a fault swallows the confirm."""
         outcome = self.host.publish(message, mandatory)

@@ -101,7 +101,8 @@ class MemoryTransport:
     def has_exchange(self, name: str, timeout: float = 5.0) -> bool:
         with self._calls.lock:
             self._await_connection(timeout)
-            return self._broker.permits(name) and self._broker.host.has_exchange(name)
+            self._broker.check_permission(Exchange(name))
+            return self._broker.host.has_exchange(name)
 
     def watch(self, on_state: OnState) -> None:
         with self._calls.lock:

@@ -118,7 +118,7 @@ class Transport(Protocol):
         """Length and consumers of a queue; None when there is no such queue (or it is another's exclusive one)."""
 
     def has_exchange(self, name: str, timeout: float = 5.0) -> bool:
-        """Whether the exchange exists and may be used. Never declares it."""
+        """Whether the exchange exists. Never declares it. Raises TopologyError when this user may not see it."""
 
     def watch(self, on_state: OnState) -> None:
         """Be told of `(connected, reason)` at every change, once everything is declared and consuming again."""

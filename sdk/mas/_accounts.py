@@ -9,7 +9,7 @@ from mas._account import NS, Account, Teller
 from mas._book import Entry
 from mas._line import Line
 from mas_router import topology
-from mas_router.errors import NotConnected, RemoteError, SessionLost
+from mas_router.errors import NotConnected, RemoteError, SessionLost, TopologyError
 from mas_router.messages import Attach, Close, Command, Message, Open, Opened, Ping, Trade
 from mas_router.transport import Outcome
 
@@ -86,6 +86,20 @@ class BacktestAccount(Account):
         self.horizon = min(self.horizon, self.row + 1)  # what a replay was told meanwhile may be lost
         self.ask_again()
 
+    def why(self, outcome: Outcome) -> str:
+        if outcome is not Outcome.NO_ROUTE:
+            return super().why(outcome)
+        return (
+            f"the simulator worker {self.worker} that holds {self.target} cannot be reached; "
+            "if it does not come back, call login() to start a new one"
+        )
+
+    def wait_found_or_lost(self, timeout: float) -> None:
+        """Return when it is certain whether the worker is still there; at once, if nobody doubts it."""
+        deadline = time.monotonic() + timeout
+        while self._missing_since and not self.lost and time.monotonic() < deadline:
+            time.sleep(0.05)
+
     def suspect(self) -> None:
         if not self._missing_since:
             self._missing_since = time.time_ns()
@@ -130,7 +144,9 @@ class LiveAccount(Account):
         super().__init__(line, teller, server, login, new_id)
         self.exchange = topology.live_exchange(server)
         self.attached = False
-        self._embedded = embedded
+        self.absence = f"no MT5 worker serves {self.target} on {line.transport.address}"
+        if embedded:
+            self.absence = f"{self.target} is not connected, because MAS_URL names no RabbitMQ"
 
     @property
     def target(self) -> str:
@@ -144,16 +160,24 @@ class LiveAccount(Account):
         return max(1, (entry.due - time.time_ns()) // 1_000_000)
 
     def attach(self, timeout: float) -> bool:
-        """Find the account's worker; False when none serves it. Raises LoginRefused, NotConnected."""
-        if not self.line.transport.has_exchange(self.exchange, timeout):
-            self.attached = False
+        """Find the account's worker; False when none serves it, and `absence` says why.
+
+        Raises LoginRefused (the worker does not want this client), NotConnected (no answer).
+        """
+        self.attached = False
+        try:
+            exists = self.line.transport.has_exchange(self.exchange, timeout)
+        except TopologyError as error:
+            self.absence = f"{self.target} cannot be reached on {self.line.transport.address}: {error}"
             return False
+        return exists and self._ask_worker(timeout)
+
+    def _ask_worker(self, timeout: float) -> bool:
         command = Attach(id=self._new_id(), client=self.line.client, server=self.server, login=self.login)
         sent = time.time_ns()
         try:
             answer = self.line.call(self.exchange, self.key(command), command, timeout, self.target)
         except SessionLost:
-            self.attached = False
             return False
         if isinstance(answer, Opened):
             self.epoch, self.attached = answer.epoch, True
@@ -165,12 +189,7 @@ class LiveAccount(Account):
         if self.attached or self._try_attach(valid_for):
             super()._go(entry, now, valid_for)
         else:
-            self._deny(entry, "no_route", self._nobody())
-
-    def _nobody(self) -> str:
-        if self._embedded:
-            return f"not sent: {self.target} is not connected, because MAS_URL names no RabbitMQ"
-        return f"not sent: no MT5 worker serves {self.target} on {self.line.transport.address}"
+            self._deny(entry, "no_route", f"not sent: {self.absence}")
 
     def _try_attach(self, timeout: float) -> bool:
         try:

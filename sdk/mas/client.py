@@ -134,20 +134,14 @@ class Client:
         hub.check_open()
         self._mas.desk.current = (given.server, given.account)
         hub.forget_backtest(given.server, given.account)
-        if hub.is_embedded("live"):
-            self._warn(f"account {given.account} at {given.server} is not connected: MAS_URL names no RabbitMQ")
-            return False
         seconds = given.timeout_ms / 1000
-        attached = hub.live_account(given.server, given.account, seconds).attach(seconds)
-        if not attached:
-            self._warn(f"no MT5 worker serves account {given.account} at {given.server}")
-        return attached
+        account = hub.live_account(given.server, given.account, seconds)
+        if not account.attach(seconds):
+            text = f"{account.absence}. Backtests work; live orders will be refused."
+            warnings.warn(text, NoWorkerWarning, stacklevel=2)
+        return account.attached
 
     switch_account = login
-
-    def _warn(self, reason: str) -> None:
-        text = f"{reason}. Backtests work; live orders will be refused."
-        warnings.warn(text, NoWorkerWarning, stacklevel=3)
 
     # ---- orders --------------------------------------------------------------------------------------------------
 
@@ -269,6 +263,7 @@ class Client:
 
     def close(self, timeout: float = 10.0) -> None:
         """Wait for orders in flight and callbacks that are due, then disconnect. May be repeated; never raises."""
+        self._mas.market.stop_all()
         self._mas.hub.close(timeout)
         _OPEN.discard(self)
 

@@ -24,8 +24,9 @@ Publish = tuple[Envelope, OnOutcome | None]
 #: What may be unconfirmed at once. It bounds pika's output buffer too, which holds nothing else of size.
 WINDOW = 4096
 WINDOW_BYTES = 16 * 1024 * 1024
-#: Messages per turn, so that reads and other calls get their share of the thread.
-BURST = 128
+#: Messages per turn, so that reads get their share of the thread and the broker can begin while we encode the next
+#: (of 16, 32, 64 and 128 the fastest with quorum queues).
+BURST = 64
 
 
 def answer(on_outcome: OnOutcome | None, outcome: Outcome) -> None:

@@ -40,9 +40,10 @@ class AmqpTransport:
     """A `mas_router.transport.Transport` over RabbitMQ 3.10 to 4.x.
 
     Returns at once and connects in the background, to the first of the hosts that answers, for ever. `heartbeat`
-    in seconds (5 to 20 is sensible) decides how soon a dead line is seen; `blocked_timeout` in seconds how long a
-    broker's memory or disk alarm is borne before the line counts as lost; `ca_file` verifies the server of an
-    amqps:// URL in place of the system's certificates; `outbox_limit` messages may wait for a slow line.
+    in seconds (5 to 20 is sensible): a line that died in silence is seen within 2 x (heartbeat + 5) seconds.
+    `blocked_timeout` in seconds: how long a broker's memory or disk alarm is borne before the line counts as lost.
+    `ca_file` verifies the server of an amqps:// URL in place of the system's certificates. `outbox_limit` messages
+    may wait for a slow line.
 
     Raises CallerError for a bad URL or argument. Passwords are in no text, log or repr.
     """
@@ -186,7 +187,7 @@ class AmqpTransport:
         return info if isinstance(info, QueueInfo) else None
 
     def has_exchange(self, name: str, timeout: float = 5.0) -> bool:
-        """Whether the exchange exists and may be used. Never declares it."""
+        """Whether the exchange exists. Never declares it. Raises TopologyError when this user may not see it."""
         return self._probe(errand.has_exchange(name), timeout, Exchange(name)) is True
 
     def _probe(self, work: Work, timeout: float, item: Declaration) -> object:
@@ -200,7 +201,11 @@ class AmqpTransport:
 
     def close(self, timeout: float = 5.0) -> None:
         """Wait for outstanding confirms and acks, then leave. Never raises, but for a call that would wait for
-        itself; may be repeated. In a forked child it does nothing: the line is the parent's."""
+        itself; may be repeated. In a forked child it does nothing: the line is the parent's.
+
+        Settle what is held first: a single active consumer's successor may get later messages before those that
+        go back here.
+        """
         if os.getpid() != self._pid:
             return
         self._check_may_wait("close")
