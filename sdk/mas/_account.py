@@ -12,6 +12,8 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import InvalidStateError
+from contextlib import suppress
 from functools import partial
 from typing import Protocol
 
@@ -161,8 +163,11 @@ class Account:
             if self.row >= 0 and outcome in _PASSING and not self.lost:
                 entry.parked = True  # a replay's time stands still: it can wait for the connection
                 return
-            text = f"not sent: {self.line.describe(outcome, self.target)}"
-            self._deny(entry, outcome.value, text)
+            self._deny(entry, outcome.value, f"not sent: {self.why(outcome)}")
+
+    def why(self, outcome: Outcome) -> str:
+        """Why a command was not sent, in words."""
+        return self.line.describe(outcome, self.target)
 
     def suspect(self) -> None:
         """A command found no queue: somebody should look whether the worker is still there."""
@@ -210,7 +215,7 @@ class Account:
         )
 
     def _resolve_future(self, entry: Entry) -> None:
-        if not entry.future.done():
+        with suppress(InvalidStateError):  # the answer and the end of patience may come at the same time
             entry.future.set_result(entry.identify())
 
     def on_report(self, report: Report) -> None:
@@ -331,6 +336,13 @@ class Account:
         log.error("%s", reason)
         for entry in waiting:
             self.doubt(entry, "session_lost", reason, final=True)
+
+    def leave(self) -> None:
+        """The client closes. Whoever still waits is told that the answer did not come in time."""
+        with self._lock:
+            waiting = list(self.book.in_flight.values())
+        for entry in waiting:
+            self.doubt(entry, "closed", "the client was closed before the answer came", final=True)
 
 
 def foreign(event: Event, report: Report) -> Entry:

@@ -25,15 +25,18 @@ class Dispatcher:
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._pending = 0
+        self._closed = False
         self._idle = threading.Condition(self._lock)
 
     def put(self, call: Call) -> None:
         with self._lock:
+            if self._closed:
+                return
             self._pending += 1
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="mas-callbacks", daemon=True)
                 self._thread.start()
-        self._calls.put(call)
+            self._calls.put(call)
 
     def drain(self, timeout: float) -> bool:
         """Wait until every callback has returned; False at the deadline. From inside a callback: at once."""
@@ -48,11 +51,14 @@ class Dispatcher:
                 self._idle.wait(left)
         return True
 
-    def close(self) -> None:
-        """No more callbacks: those that still wait are dropped once the running one returns."""
+    def close(self, timeout: float) -> None:
+        """Take no more callbacks; those that wait still run. Waits for the thread to end, unless it is the caller."""
         with self._lock:
-            if self._thread is not None:
-                self._calls.put(None)
+            self._closed = True
+            thread = self._thread
+            self._calls.put(None)
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(timeout)
 
     def _run(self) -> None:
         while (call := self._calls.get()) is not None:

@@ -174,6 +174,7 @@ class Hub:
                 raise
             if account is not None:
                 account.close()
+                self._sessions.pop(account.session, None)
             self.backtests[server, login] = fresh
             self._keeper.start()
             return fresh
@@ -181,8 +182,10 @@ class Hub:
     def forget_backtest(self, server: str, login: str) -> None:
         """A lost simulated account makes room for a new one."""
         account = self.backtests.get((server, login))
-        if account is not None and account.lost:
-            del self.backtests[server, login]
+        if account is not None:
+            account.wait_found_or_lost(self.settings.timeout)
+            if account.lost:
+                del self.backtests[server, login]
 
     def _default_open(self, server: str, login: str) -> MakeOpen:
         def make(command_id: str, session: str) -> Open:
@@ -197,8 +200,8 @@ class Hub:
             line.also_hear(reply_pattern(account.mode, account.server, account.login), self.settings.timeout)
 
     def accounts(self) -> list[Account]:
-        with self._lock:
-            return [*self.live.values(), *self._sessions.values()]
+        """Without the lock: the transport's thread asks, while another waits for its answers with the lock held."""
+        return [*list(self.live.values()), *list(self._sessions.values())]
 
     def owner_of(self, ticket: int) -> Account | None:
         """The account in which a ticket was seen, newest first."""
@@ -301,8 +304,11 @@ class Hub:
             if not self.settings.client_id:
                 line.leave(min(2.0, max(0.5, deadline - time.monotonic())))
             backend.close(max(0.5, deadline - time.monotonic()))
+            line.fail_calls(Closed())
+        for left in self.accounts():
+            left.leave()
         self.dispatcher.drain(0.5)
-        self.dispatcher.close()
+        self.dispatcher.close(0.5)
 
     def _wait_answers(self, deadline: float) -> None:
         for account in self.accounts():

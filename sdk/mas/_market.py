@@ -29,6 +29,7 @@ class MarketData:
     def __init__(self, hub: Hub, desk: Desk, strategy: Strategy) -> None:
         self._hub, self._desk, self._strategy = hub, desk, strategy
         self._lock = threading.Lock()
+        self._taken: set[tuple[str, str]] = set()
         self._running: dict[tuple[str, str], tuple[ReplayParams, Replay]] = {}
 
     def bars(self, raw: object) -> None:
@@ -42,19 +43,22 @@ class MarketData:
         if not given.backtest:
             raise CallerError("live market data needs an MT5 worker; give backtest_toggle=True for a replay")
         names = self._desk.names(given)
-        self._require_idle(names)
-        account = self._hub.backtest_account(*names, make=self._opening(given, *names))
-        replay = Replay(account, given.symbol, given.timeframe, on_row, self._hub.new_id)
-        self._running[names] = (given, replay)
+        self._take(names)
         try:
+            account = self._hub.backtest_account(*names, make=self._opening(given, *names))
+            replay = Replay(account, given.symbol, given.timeframe, on_row, self._hub.new_id)
+            self._running[names] = (given, replay)
             replay.run()
         finally:
-            del self._running[names]
+            self._running.pop(names, None)
+            self._taken.discard(names)
 
-    def _require_idle(self, names: tuple[str, str]) -> None:
+    def _take(self, names: tuple[str, str]) -> None:
+        """One replay at a time for each account, also while its market is still being opened."""
         with self._lock:
-            if names in self._running:
+            if names in self._taken:
                 raise CallerError("a replay is running on this account: wait for its end, or use another account")
+            self._taken.add(names)
 
     def _opening(self, given: ReplayParams, server: str, login: str) -> Callable[[str, str], Open]:
         def make(command_id: str, session: str) -> Open:

@@ -10,7 +10,19 @@ import pytest
 import mas
 from mas import mt5
 from mas.order_id import OrderId
-from tests.conformance.sdk_harness import BUY, FALLING, POINT, REPLAY, Data, Recorder, World, eventually, order, price
+from tests.conformance.sdk_harness import (
+    BUY,
+    FALLING,
+    POINT,
+    REPLAY,
+    Call,
+    Data,
+    Recorder,
+    World,
+    eventually,
+    order,
+    price,
+)
 
 ORDER = (
     "ticket time_setup time_setup_msc time_done time_done_msc time_expiration type type_time type_filling state magic "
@@ -59,7 +71,11 @@ def test_a_market_order_is_told_with_its_status_before_its_execution(world: Worl
         assert sent.ok
         assert sent == str(sent.ticket)
         status, execution = client.wait_for(sent, "FILLED", "execution")
-        assert (status.data["status"], status.data["retcode"], status.data["message"]) == (10009, 10009, "Request executed")
+        assert (status.data["status"], status.data["retcode"], status.data["message"]) == (
+            10009,
+            10009,
+            "Request executed",
+        )
         assert "action" not in status.data
         assert execution.data["type"] == execution.data["side"] == kind
         assert execution.data["symbol"] == "EURUSD"
@@ -294,7 +310,11 @@ def test_records_have_the_fields_of_mt5_and_agree_with_what_was_done(world: Worl
         }
         (deal,) = client.get_order_history({"ticket": filled})
         assert list(deal) == DEAL
-        assert (deal["order"], deal["position_id"], deal["entry"]) == (filled.ticket, filled.position, mt5.DEAL_ENTRY_IN)
+        assert (deal["order"], deal["position_id"], deal["entry"]) == (
+            filled.ticket,
+            filled.position,
+            mt5.DEAL_ENTRY_IN,
+        )
         counts = client.get_orders_total(), client.get_history_orders_total(), client.get_symbols_total()
         assert counts == (1, 2, len(client.get_symbols()))
 
@@ -422,6 +442,7 @@ def test_a_netting_account_has_one_position_for_each_symbol(world: World) -> Non
     class Netting(Recorder):
         def receive_bars(self, symbol: str, data: Data, is_end: bool = False) -> None:
             if not self.calls:
+                self.calls.append(Call("bar", symbol, data))
                 self.send_order(order(volume=0.2))
                 self.send_order(order(order_type="sell", volume=0.3))
 

@@ -190,7 +190,9 @@ class Session:
 
     def _subject(self, request: TradeRequest, target: records.Order | None) -> str:
         """The client order id of the order that a refused change was about, even if that order is done."""
-        done = reversed(self.engine.history_orders()) if target is None and request.order else ()
+        if not request.order:
+            return next((p.client_id for p in self.engine.positions() if p.ticket == request.position), "")
+        done = reversed(self.engine.history_orders()) if target is None else ()
         subject = target or next((order for order in done if order.ticket == request.order), None)
         return subject.client_id if subject is not None else ""
 
