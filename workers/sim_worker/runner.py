@@ -24,6 +24,7 @@ log = logging.getLogger("mas.sim_worker")
 
 SESSION_PREFETCH = 1000
 BEAT_SECONDS = 1.0
+POLL_SECONDS = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,18 @@ class _Doors:
             consumer.cancel()
             queue = topology.session(session)[0]
             self._transport.forget([queue])
+
+    def empty(self, deadline: float) -> None:
+        """Take in every command that is queued; later ones find no queue, which their senders are told at once."""
+        held = dict(self._consumers)
+        for session in held:
+            self._transport.forget(topology.session(session)[1:], _left(deadline))
+        for session, consumer in held.items():
+            while (info := self._transport.inspect(topology.session_queue(session), _left(deadline))) and info.messages:
+                if time.monotonic() > deadline:
+                    return
+                time.sleep(POLL_SECONDS)
+            consumer.cancel(_left(deadline))
 
     def accept(self, accepting: bool) -> None:
         if accepting and self._opening is None:
@@ -94,6 +107,7 @@ class Runner:
         self.worker.draining = True
         try:
             self._doors.accept(False)
+            self._doors.empty(time.monotonic() + self._settings.drain / 2)
         except MasError as error:
             log.warning("the broker is away: %s", error)
         finished = self.service.stop(self._settings.drain)
@@ -116,6 +130,11 @@ class Runner:
         service = self.service
         beat = self.worker.beat(_version(), service.waiting, service.pipeline.handled, service.lag_ms)
         service.announce(beat)
+
+
+def _left(deadline: float) -> float:
+    """The seconds up to a moment of the monotonic clock; never so few that a broker could not answer."""
+    return max(0.1, deadline - time.monotonic())
 
 
 def _version() -> str:
