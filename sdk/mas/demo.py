@@ -242,15 +242,15 @@ def _backtest(console: Console, url: str) -> None:
         after = _account(strategy)
     before = {**after, "balance": 10_000.0, "equity": 10_000.0, "margin": 0.0, "positions": 0, "pending orders": 0}
     console.print(_trades(strategy))
-    what = f"{strategy.bars} synthetic M5 bars, {FROM} to {TO}, seed {SEED}; averages of {FAST} and {SLOW} bars cross"
-    console.print(f"{what}; {len(strategy.trades)} trades; {seconds:.2f} s\n")
+    what = f"{strategy.bars} synthetic M5 bars, {FROM} to {TO}, seed {SEED}"
+    console.print(f"{what}: {len(strategy.trades)} trades in {seconds:.2f} s\n")
     console.print(_accounts("The account of the backtest", before, after))
     console.print()
 
 
 def _trades(strategy: Crossing) -> Table:
     numbers = ("volume", "in", "out", "profit")
-    title = f"Backtest: the last {TRADES_SHOWN} trades"
+    title = f"Backtest: averages of {FAST} and {SLOW} bars cross (the last {TRADES_SHOWN} trades)"
     made = table(title, "opened (UTC)", "closed (UTC)", "side", *numbers, numbers=numbers)
     for entered, left in strategy.trades[-TRADES_SHOWN:]:
         profit = left["profit"]
