@@ -16,6 +16,7 @@ from mas_router.transport import Envelope, Outcome, Transport
 
 log = logging.getLogger("mas.outbox")
 
+PAUSE = 0.5
 Done = Callable[[], None]
 #: There is no reader any more: the client's reply queue is gone, so the event has no one to go to.
 _SETTLED = frozenset({Outcome.CONFIRMED, Outcome.NO_ROUTE, Outcome.TOO_LARGE})
@@ -65,18 +66,21 @@ class Outbox:
             done()
 
     def _hold(self, outcome: Outcome) -> None:
-        """Nothing may overtake what failed: hold everything until the transport says that it is connected again."""
-        if outcome in (Outcome.BLOCKED, Outcome.REFUSED):
-            timer = threading.Timer(0.5, self._resume)
-            timer.daemon = True
-            with self._lock:
-                if not self._flowing:
-                    return
-                self._flowing = False
-            timer.start()
+        """Nothing may overtake what failed: hold everything until the transport is connected again.
+
+        A connection that is still there (the broker is blocked, a channel broke) is tried again after a pause.
+        """
+        with self._lock:
+            if not self._flowing:
+                return
+            self._flowing = False
+        log.debug("holding events back: %s", outcome, extra={"action": "hold"})
+        timer = threading.Timer(PAUSE, self._resume)
+        timer.daemon = True
+        timer.start()
 
     def _resume(self) -> None:
-        if self._transport.connected:
+        if self._transport.connected and not self._flowing:
             self._on_state(True, "resumed")
 
     def _on_state(self, connected: bool, _reason: str) -> None:

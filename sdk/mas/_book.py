@@ -71,7 +71,8 @@ def _text(known: Known) -> str:
 class Book:
     """The orders of one account (or session), by client order id and by ticket."""
 
-    def __init__(self) -> None:
+    def __init__(self, keep: int = KEEP_FINISHED) -> None:
+        self._keep = keep
         self._entries: OrderedDict[str, Entry] = OrderedDict()
         self._tickets: dict[int, Entry] = {}
         self._finished = 0
@@ -95,18 +96,17 @@ class Book:
     def settle(self, entry: Entry) -> None:
         """The answer is there: nobody needs to ask for it any more."""
         self.in_flight.pop(entry.name, None)
-        if entry.known.state in FINAL:
-            self._finished += 1
-            self._forget_some()
 
     def _forget_some(self) -> None:
-        while self._finished > KEEP_FINISHED:
+        """Forget the oldest orders that are over; one that lives is never forgotten."""
+        while self._finished > self._keep:
             name, oldest = next(iter(self._entries.items()))
-            if oldest.known.state not in FINAL:
-                break  # a living order is never forgotten
-            del self._entries[name]
-            self._tickets.pop(oldest.known.ticket, None)
-            self._finished -= 1
+            if oldest.known.state in FINAL:
+                del self._entries[name]
+                self._tickets.pop(oldest.known.ticket, None)
+                self._finished -= 1
+            else:
+                self._entries.move_to_end(name)
 
     def apply_status(self, entry: Entry, status: Status) -> bool:
         """Take a status of an order over; False when it tells nothing new. Raises IllegalTransition."""
@@ -127,6 +127,9 @@ class Book:
     def _move(self, entry: Entry, state: State) -> None:
         was = entry.known.state
         entry.known.state = advance(was, state)
+        if state in FINAL and was not in FINAL and entry.name in self._entries:
+            self._finished += 1
+            self._forget_some()
         entry.reconciled = entry.reconciled or (was is State.UNKNOWN and state is not was)
 
     def apply_execution(self, entry: Entry, execution: Execution) -> bool:

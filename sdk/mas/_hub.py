@@ -71,7 +71,8 @@ class Hub:
         self._owner = owner
         self._sessions: dict[str, Account] = {}
         self._backends: dict[str, tuple[Backend, Line]] = {}
-        self._lock = threading.RLock()
+        self._lock = threading.Lock()
+        self._gates: dict[tuple[str, ...], threading.RLock] = {}
         self._keeper = Keeper(self._keep, TICK)
         self._prefix, self._numbers = secrets.token_hex(5), itertools.count(1)
         self._probed = 0
@@ -82,6 +83,11 @@ class Hub:
     def new_id(self) -> str:
         """An id that no other client ever uses."""
         return f"{self._prefix}-{next(self._numbers)}"
+
+    def _gate(self, *what: str) -> threading.RLock:
+        """One thread at a time opens a thing; others that open other things do not wait for it."""
+        with self._lock:
+            return self._gates.setdefault(what, threading.RLock())
 
     # ---- connecting ----------------------------------------------------------------------------------------------
 
@@ -95,7 +101,7 @@ class Hub:
         """The line to the workers of this mode, connected. Raises CallerError, NotConnected."""
         self.check_open()
         url = self.settings.live_url if mode == "live" else self.settings.backtest_url
-        with self._lock:
+        with self._gate("url", url):
             if url not in self._backends:
                 self._backends[url] = self._connect(url, timeout or self.settings.timeout)
             return self._backends[url][1]
@@ -147,7 +153,7 @@ class Hub:
 
     def live_account(self, server: str, login: str, timeout: float | None = None) -> LiveAccount:
         """The live account; made (not attached) when it is not there yet."""
-        with self._lock:
+        with self._gate("live", server, login):
             account = self.live.get((server, login))
             if account is None:
                 line = self.line("live", timeout)
@@ -159,7 +165,10 @@ class Hub:
 
     def backtest_account(self, server: str, login: str, make: MakeOpen | None = None) -> BacktestAccount:
         """The simulated account of this login; opened when there is none, or when `make` asks for a fresh one."""
-        with self._lock:
+        account = self.backtests.get((server, login))
+        if account is not None and make is None:
+            return account
+        with self._gate("backtest", server, login):
             account = self.backtests.get((server, login))
             if account is not None and make is None:
                 return account
