@@ -343,3 +343,15 @@ def test_symbol_rows_have_the_tick_value_in_the_deposit_currency():
     desk.quote(1.1)
     assert desk.engine.symbol_row("EURUSD")["trade_tick_value"] == pytest.approx(1.0)
     assert desk.engine.symbol_row("NOSUCH") == {}
+
+
+def test_a_netting_reversal_pays_the_whole_swap_once_and_adding_keeps_it():
+    desk = Desk(margin_mode="netting")
+    desk.quote(1.1)
+    ticket = desk.buy(0.1).result.order
+    desk.engine._book.positions[ticket].swap = desk.engine._book.symbols["EURUSD"].swap = -2.0
+    desk.buy(0.1)
+    assert desk.account["equity"] == 9998.0
+    (deal,) = deals(desk.sell(0.3).changes)
+    assert (deal.swap, desk.account["balance"], desk.account["equity"]) == (-2.0, 9998.0, 9998.0)
+    assert desk.engine.positions()[0].swap == 0.0

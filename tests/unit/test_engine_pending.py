@@ -287,6 +287,12 @@ def test_an_expiration_that_is_missing_past_or_unknown_is_refused(fields):
     assert _desk().place(BUY_LIMIT, 1.095, **fields).result.retcode == 10022
 
 
+def test_an_expiration_at_this_very_moment_is_past():
+    desk = _desk()
+    assert desk.place(BUY_LIMIT, 1.095, type_time=2, expiration=desk.now // SECOND).result.retcode == 10022
+    assert desk.place(BUY_LIMIT, 1.095, type_time=2, expiration=desk.now // SECOND + 1).result.retcode == 10009
+
+
 def test_an_expiration_mode_that_the_symbol_lacks_is_refused():
     desk = _desk(replace(EURUSD, expiration_mode=1))
     assert desk.place(BUY_LIMIT, 1.095).result.retcode == 10009

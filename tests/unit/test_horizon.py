@@ -119,6 +119,19 @@ def test_a_stop_out_through_a_conversion_symbol_is_found(side, losing):
     assert 0 < found <= happened
 
 
+@pytest.mark.parametrize(("side", "losing"), [(BUY, 0.8455), (SELL, 0.8545)])
+def test_a_spike_of_a_conversion_symbol_is_found_in_the_midst_of_a_quiet_range(side, losing):
+    desk = Desk(symbol="EURGBP", deposit=1000.0)
+    desk.quote(1.25, symbol="GBPUSD")
+    desk.quote(1.10, symbol="EURUSD")
+    desk.quote(0.85)
+    desk.trade(DEAL, type=side, volume=0.8)
+    desk.quote(losing)
+    bids = np.full(COUNT, 1.25)
+    bids[AT : AT + 3] = 2.45
+    assert _next(desk, bids, spread=0.0, symbol="GBPUSD") == AT
+
+
 def test_what_was_taken_away_or_moved_no_longer_counts():
     desk = _desk()
     ticket = desk.place(BUY_LIMIT, 1.09).result.order
