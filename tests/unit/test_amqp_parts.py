@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import socket
 from collections import Counter
 from dataclasses import dataclass
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pika import exceptions as pika_errors
+from pika.adapters.utils import connection_workflow as workflow
 
 from mas_router.amqp import errand
+from mas_router.amqp.config import explain
 from mas_router.amqp.consumer import Held
 from mas_router.amqp.memory import Backoff, Memory
 from mas_router.amqp.publisher import Confirms, verdict
 from mas_router.topology import Binding, Declaration, Exchange, Queue
 from mas_router.transport import Envelope, Outcome
+
+
+def _failed(error: Exception) -> workflow.AMQPConnectionWorkflowFailed:
+    """As pika wraps what went wrong with a socket."""
+    return workflow.AMQPConnectionWorkflowFailed([workflow.AMQPConnectorSocketConnectError(error)])
+
 
 # Confirms
 
@@ -219,3 +229,25 @@ def test_a_refused_declaration_is_named_by_the_object_in_the_brokers_text(
     items: list[Declaration], text: str, expected: str
 ) -> None:
     assert errand.culprit(items, text) == expected
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (pika_errors.ConnectionClosedByBroker(320, "CONNECTION_FORCED - bye"), "320 CONNECTION_FORCED - bye"),
+        (pika_errors.AMQPConnectionError(_failed(ConnectionRefusedError(111, "Connection refused"))), "refused"),
+        (_failed(socket.gaierror(-2, "Name or service not known")), "Name or service not known"),
+        (pika_errors.ProbableAuthenticationError("s3cr3t"), "the broker refused the user or the password"),
+        (pika_errors.ProbableAccessDeniedError("s3cr3t"), "the broker refused the vhost"),
+        (pika_errors.StreamLostError("Stream connection lost: s3cr3t"), "the connection was cut"),
+        (pika_errors.AMQPHeartbeatTimeout("s3cr3t"), "no heartbeat"),
+        (RuntimeError("s3cr3t"), "RuntimeError"),
+        (None, "closed"),
+    ],
+)
+def test_the_end_of_a_connection_is_explained_without_repeating_what_an_exception_carries(
+    error: Exception | None, says: str
+) -> None:
+    text = explain(error)
+    assert says in text
+    assert "s3cr3t" not in text

@@ -17,6 +17,7 @@ from mas_router.amqp.wire import Wire
 from mas_router.topology import Binding, Declaration, Exchange, Queue
 from mas_router.transport import QueueInfo
 
+NO_CODE = -1
 CONNECTION_FORCED = 320
 ACCESS_REFUSED = 403
 NOT_FOUND = 404
@@ -25,7 +26,8 @@ RESOURCE_LOCKED = 405
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why the broker closed a channel (or a connection); code 0 when the connection was lost."""
+    """Why the broker closed a channel (or a connection); code 0 when the connection was lost, NO_CODE when the
+    refusal is our own."""
 
     code: int
     text: str
@@ -48,8 +50,10 @@ class Errand:
     def start(self, connection: Wire) -> None:
         try:
             channel = connection.channel(on_open_callback=self._on_open)
-        except pika_errors.AMQPError as error:  # the connection is closing, or has no channel left
-            self._answer(None, Refusal(0, str(error) or type(error).__name__))
+        except pika_errors.NoFreeChannels:
+            self._answer(None, Refusal(NO_CODE, "the connection has no channel left"))
+        except pika_errors.AMQPError:
+            self._answer(None, LOST)  # it is closing
         else:
             channel.add_on_close_callback(self._on_close)
 
@@ -61,7 +65,7 @@ class Errand:
         try:
             self._work(channel, lambda result: self._finish(channel, result))
         except (ValueError, TypeError, pika_errors.AMQPError) as error:  # pika could not encode a name or argument
-            self._answer(None, Refusal(-1, str(error) or type(error).__name__))
+            self._answer(None, Refusal(NO_CODE, str(error) or type(error).__name__))
             _close(channel)
 
     def _finish(self, channel: Channel, result: object) -> None:

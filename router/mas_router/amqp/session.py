@@ -199,8 +199,8 @@ class Session:
         connection = self._connections["consume"]
         try:
             lane = Lane(connection, subscription, self._shared.settle, self._on_running, self._on_lane_end)
-        except pika_errors.AMQPError as error:  # no channel left
-            self._consume_refused(subscription, Refusal(-1, str(error) or repr(error)))
+        except pika_errors.AMQPError:
+            self._consume_refused(subscription, Refusal(errand.NO_CODE, "the connection has no channel left"))
         else:
             self._lanes[subscription] = lane
 
