@@ -29,7 +29,7 @@ TRANSIENT = (errand.NOT_FOUND, errand.RESOURCE_LOCKED)
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """What a transport's sessions have in common. `settled` takes (lane, tag, acked) from any thread."""
+    """What a transport's sessions have in common. `settle` takes (lane, tag, acked) on any thread."""
 
     settings: Settings
     context: SSLContext | None
