@@ -175,7 +175,7 @@ def test_a_disabled_account_and_disabled_programs_have_their_own_codes():
     assert _desk(trade_expert=False).buy(0.1).result.retcode == 10026
 
 
-@pytest.mark.parametrize("price", [0.0, -1.0, float("nan")])
+@pytest.mark.parametrize("price", [0.0, -1.0, 1e-9, float("nan"), float("inf")])
 def test_a_quote_that_is_no_price_is_an_error_and_changes_nothing(price):
     desk = _desk()
     with pytest.raises(InvalidField):

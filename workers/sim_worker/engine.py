@@ -9,6 +9,7 @@ says what a tick sets off, `valuation` counts the money, and `horizon` looks ahe
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import inf
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,9 +48,9 @@ class Engine:
         side = book.symbol(symbol)
         if side is None:
             raise InvalidField("symbol", symbol, "a symbol of this trade server")
-        if not (bid > 0.0 and ask > 0.0):
-            raise InvalidField("bid, ask", (bid, ask), "prices above 0")
         bid, ask = round(bid, side.spec.digits), round(ask, side.spec.digits)
+        if not (0.0 < bid < inf and 0.0 < ask < inf):
+            raise InvalidField("bid, ask", (bid, ask), "prices of at least one point")
         changes = self.clock(time)
         book.set_quote(symbol, (time, bid, ask))
         if side.crossed(bid, ask):
