@@ -8,7 +8,7 @@ from mas_router import mt5
 from mas_router.messages import Execution, Status, Verb
 from mas_router.orders import State
 from sim_worker.engine import Change, DealChange, OrderChange
-from sim_worker.records import Deal, Order
+from sim_worker.records import Deal
 
 _ENTRY: Final[dict[int, Literal["in", "out", "inout", "out_by"]]] = {
     mt5.DEAL_ENTRY_IN: "in",
@@ -86,19 +86,3 @@ def reason_name(deal: Deal) -> str:
 
 def event(change: Change, row: int, quote: tuple[int, float, float] | None, note: str = "") -> Status | Execution:
     return status(change, row, note) if isinstance(change, OrderChange) else execution(change, row, quote)
-
-
-def refusal(order: Order | None, name: str, verb: Verb, retcode: int, message: str, time: int, row: int) -> Status:
-    """A request that the trade server refused. A refused change leaves its order where it was."""
-    state = State.REJECTED if verb == "send" else State.ACCEPTED
-    return Status(
-        id=order.client_id if order is not None and verb != "send" else name,
-        verb=verb,
-        state=state,
-        retcode=retcode,
-        message=message,
-        reason="refused",
-        ticket=order.ticket if order is not None else 0,
-        time=time,
-        row=row,
-    )

@@ -59,7 +59,7 @@ def _market(opening: Open, sources: Sources, now: int) -> Market:
         return WallMarket(opening.seed, now, find_symbol, opening.currency)
     spec = find_symbol(opening.symbol)
     if spec is None:
-        raise InvalidField("symbol", opening.symbol, "a symbol of the simulator; `mas status --symbols` lists them")
+        raise InvalidField("symbol", opening.symbol, "a symbol of the simulator; get_symbols() lists them")
     replay = _ticks(opening, spec, sources) if opening.ticks else _bars(opening, spec, sources)
     if not len(replay):
         raise InvalidField("from", opening.since, "the start of a range in which the market was open")

@@ -181,6 +181,7 @@ class Session:
             reason="refused",
             ticket=trade.request.order,
             position=trade.request.position,
+            order_type=events.order_type(trade.request.type) if trade.verb == "send" else "",
             symbol=trade.request.symbol,
             volume=trade.request.volume,
             magic=trade.request.magic,
