@@ -82,6 +82,11 @@ class Account:
         """The account in words."""
         raise NotImplementedError
 
+    @property
+    def home(self) -> str:
+        """What tells this account from every other of the client."""
+        return f"{self.server}/{self.login}"
+
     def key(self, command: Command) -> str:
         """The routing key under which the account's worker takes a command."""
         raise NotImplementedError
@@ -101,6 +106,7 @@ class Account:
         """
         now = time.time_ns()
         entry.due = now + int(valid_for * NS) + GRACE
+        entry.known.home = self.home
         with self._lock:
             known = self.book.find(entry.name)
             if known is not None:
@@ -272,6 +278,7 @@ class Account:
         entry = entry or self.book.by_ticket(ticket)
         if entry is None:
             entry = foreign(event, report)
+            entry.known.home = self.home
             self.book.adopt(entry, ticket)
         return entry
 
@@ -342,7 +349,10 @@ class Account:
         with self._lock:
             waiting = list(self.book.in_flight.values())
         for entry in waiting:
-            self.doubt(entry, "closed", "the client was closed before the answer came", final=True)
+            if entry.parked:
+                self._deny(entry, "closed", f"not sent: the client was closed before there was a way to {self.target}")
+            else:
+                self.doubt(entry, "closed", "the client was closed before the answer came", final=True)
 
 
 def foreign(event: Event, report: Report) -> Entry:

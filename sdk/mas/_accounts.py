@@ -36,6 +36,10 @@ class BacktestAccount(Account):
     def target(self) -> str:
         return f"the simulated account {self.login or self.session}"
 
+    @property
+    def home(self) -> str:
+        return self.session
+
     def key(self, command: Command) -> str:
         return f"{self.session}.{command.kind}"
 

@@ -24,6 +24,7 @@ from mas._dispatch import Dispatcher
 from mas._keeper import Keeper
 from mas._line import Line
 from mas._views import execution_data, status_data
+from mas.order_id import OrderId
 from mas_router import topology
 from mas_router.errors import CallerError, Closed, MasError
 from mas_router.messages import Execution, Open, Refused, Report, Status
@@ -213,24 +214,39 @@ class Hub:
         return [*list(self.live.values()), *list(self._sessions.values())]
 
     def owner_of(self, ticket: int) -> Account | None:
-        """The account in which a ticket was seen, newest first."""
-        return next((a for a in reversed(self.accounts()) if a.book.by_ticket(ticket) is not None), None)
+        """The account in which a ticket was seen. Raises CallerError when there are several."""
+        owners = [account for account in self.accounts() if account.book.by_ticket(ticket) is not None]
+        if len(owners) > 1:
+            raise CallerError(f"{len(owners)} accounts have a ticket {ticket}: pass the id of the order, or its account")
+        return owners[0] if owners else None
+
+    def home_of(self, order_id: OrderId) -> Account | None:
+        """The account of an order; None if it is not this client's. Raises CallerError when the account is gone."""
+        home = order_id.home
+        account = next((account for account in self.accounts() if account.home == home), None)
+        if account is None and home and "/" not in home:
+            raise CallerError(f"the simulated account of order {order_id} is closed")
+        return account
 
     # ---- what workers say (transport's thread) -------------------------------------------------------------------
 
     def on_report(self, report: Report) -> None:
-        self._account_of(report).on_report(report)
+        account = self._account_of(report)
+        if account is not None:
+            account.on_report(report)
 
-    def _account_of(self, report: Report) -> Account:
+    def _account_of(self, report: Report) -> Account | None:
         if report.mode == "live":
             wanted = topology.slug(report.server), topology.slug(report.login)
             for (server, login), account in self.live.items():
                 if (topology.slug(server), topology.slug(login)) == wanted:
                     return account
-        return self._sessions.get(report.session) or self._observe(report)
+        known = self._sessions.get(report.session)
+        listening = self.settings.whole_account or self.settings.client_id
+        return known or (self._observe(report) if listening else None)
 
     def _observe(self, report: Report) -> Account:
-        """An account of another client, of which this one asked to hear."""
+        """An account of another client, of which this one asked to hear, or of this client before a restart."""
         line = next(line for _, line in self._backends.values())
         account = Account(line, self, report.server, report.login, self.new_id)
         account.mode, account.exchange = report.mode, topology.BACKTEST

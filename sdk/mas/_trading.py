@@ -32,6 +32,7 @@ _DONE = frozenset(
     }
 )
 _NOTHING = TradeRequest(action=0)
+_IDS = ("order_id", "position", "position_id")
 
 
 class Desk:
@@ -48,17 +49,27 @@ class Desk:
 
     # ---- accounts ------------------------------------------------------------------------------------------------
 
-    def account(self, target: Target, *, backtest: bool | None = None, ticket: int = 0) -> Account:
-        """The account that a call is about. Raises CallerError when that is not clear."""
+    def account(self, target: Target, *, backtest: bool | None = None, ticket: int = 0, raw: object = None) -> Account:
+        """The account that a call is about. Raises CallerError when that is not clear.
+
+        `raw` may carry an id that `send_order` returned: the order's own account counts, because tickets of two
+        accounts may be the same number.
+        """
         server, login = self.names(target)
         mode = target.backtest if target.backtest is not None else backtest
-        if mode is None and ticket and not target.account:
-            owner = self._hub.owner_of(ticket)
-            if owner is not None:
+        if not target.account and not target.server:
+            owner = self._named(raw)
+            if owner is None and mode is None and ticket:
+                owner = self._hub.owner_of(ticket)
+            if owner is not None and mode in (None, owner.mode == "backtest"):
                 return owner
         if mode is None:
             mode = self._mode(server, login)
         return self._hub.backtest_account(server, login) if mode else self._hub.live_account(server, login)
+
+    def _named(self, raw: object) -> Account | None:
+        given = [dict.get(raw, name) for name in _IDS] if isinstance(raw, dict) else []
+        return next((self._hub.home_of(order_id) for order_id in given if isinstance(order_id, OrderId)), None)
 
     def names(self, target: Target) -> tuple[str, str]:
         server, login = self.current
@@ -95,7 +106,7 @@ class Desk:
         try:
             self._hub.check_open()
             order = params.send_order(raw, self.now())
-            account = self.account(order)
+            account = self.account(order, raw=raw)
         except MasError as error:
             return self._local(_NOTHING, str(error)), None
         entry = self._entry(order)
@@ -147,14 +158,14 @@ class Desk:
         """Cancel or modify; True only when the trade server confirmed it. Never raises: why not is in the log."""
         try:
             self._hub.check_open()
-            return self._change(read(raw))
+            return self._change(read(raw), raw)
         except MasError as error:
             log.warning("%s", error)
             return False
 
-    def _change(self, order: OrderParams) -> bool:
+    def _change(self, order: OrderParams, raw: object) -> bool:
         ticket = order.request.order or order.request.position
-        account = self.account(order, ticket=ticket)
+        account = self.account(order, ticket=ticket, raw=raw)
         entry = self._entry(order)
         entry.subject = account.book.by_ticket(ticket)
         account.trade(entry, self._valid_for(order, account))

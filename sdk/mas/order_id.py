@@ -8,10 +8,11 @@ from mas_router.orders import FINAL, NEVER_SENT, State
 class Known:
     """What is known about one order; the client keeps it up to date."""
 
-    __slots__ = ("client_order_id", "filled", "message", "position", "price", "retcode", "state", "ticket")
+    __slots__ = ("client_order_id", "filled", "home", "message", "position", "price", "retcode", "state", "ticket")
 
     def __init__(self, client_order_id: str) -> None:
         self.client_order_id = client_order_id
+        self.home = ""  # the account, because two of them may give out the same ticket
         self.state = State.NEW
         self.ticket = 0
         self.position = 0
@@ -55,6 +56,11 @@ class OrderId(str):
     def client_order_id(self) -> str:
         """The id under which the order travels; the same id never reaches the market twice."""
         return self._known.client_order_id
+
+    @property
+    def home(self) -> str:
+        """The account, in a form that tells it from all others of the client."""
+        return self._known.home
 
     @property
     def state(self) -> State:

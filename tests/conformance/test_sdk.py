@@ -24,24 +24,29 @@ from tests.conformance.sdk_harness import (
     price,
 )
 
-ORDER = (
+
+def words(text: str) -> list[str]:
+    return text.split()
+
+
+ORDER = words(
     "ticket time_setup time_setup_msc time_done time_done_msc time_expiration type type_time type_filling state magic "
     "position_id position_by_id reason volume_initial volume_current price_open sl tp price_current price_stoplimit "
     "symbol comment external_id"
-).split()
-POSITION = (
+)
+POSITION = words(
     "ticket time time_msc time_update time_update_msc type magic identifier reason volume price_open sl tp "
     "price_current swap profit symbol comment external_id"
-).split()
-DEAL = (
+)
+DEAL = words(
     "ticket order time time_msc type entry magic position_id reason volume price commission swap profit fee symbol "
     "comment external_id"
-).split()
-ACCOUNT = (
+)
+ACCOUNT = words(
     "login trade_mode leverage limit_orders margin_so_mode trade_allowed trade_expert margin_mode currency_digits "
     "fifo_close balance credit profit equity margin margin_free margin_level margin_so_call margin_so_so "
     "margin_initial margin_maintenance assets liabilities commission_blocked name server currency company"
-).split()
+)
 FAR = 0.01
 PENDING = {  # type: (distance of the price from the market, distance of the limit of a stop-limit order)
     "buy_limit": (-FAR, None),
@@ -491,3 +496,37 @@ def test_an_order_whose_time_is_over_is_stale_and_never_executes(world: World) -
         late = sum(answer.ok for answer in answers)
         assert late >= len(done)
         assert len(client.get_positions()) == 1 + late
+
+
+def test_an_order_id_means_its_own_account_though_another_has_the_same_ticket(world: World) -> None:
+    with world.client() as client:
+        first = client.send_order(resting(client, account=1))
+        second = client.send_order(resting(client, account=2))
+        assert first == second
+        assert first is not second
+        assert client.cancel_order({"order_id": first})
+        assert (first.state, second.state) == (mas.State.CANCELED, mas.State.ACCEPTED)
+        assert not client.cancel_order({"order_id": str(second)}), "a number alone does not say which"
+        assert client.cancel_order({"order_id": str(second), "account": 2, "backtest_toggle": True})
+        opened = [client.send_order(order(account=account)) for account in (1, 2)]
+        assert client.send_order(order(order_type="sell", position=opened[1])).ok
+        left = [len(client.get_positions({"account": account, "backtest_toggle": True})) for account in (1, 2)]
+        assert left == [1, 0]
+
+
+def test_an_order_id_of_an_account_that_is_closed_changes_nothing_in_the_next_one(world: World) -> None:
+    class One(Recorder):
+        sent: mas.OrderId
+
+        def receive_bars(self, symbol: str, data: Data, is_end: bool = False) -> None:
+            if is_end:
+                self.sent = self.send_order(order(order_type="buy_limit", price=0.5))
+
+    with world.client(One) as client:
+        client.subscribe_bars(REPLAY)
+        old = client.sent
+        client.subscribe_bars(REPLAY)
+        assert (old, client.sent.ok) == (client.sent, True)
+        assert not client.cancel_order({"order_id": old})
+        assert client.get_orders_total() == 1
+        assert client.cancel_order({"order_id": client.sent})
