@@ -106,7 +106,7 @@ def test_a_killed_worker_fails_its_own_client_only_and_the_next_login_finds_anot
 def test_a_client_that_logs_in_again_right_after_its_worker_died_gets_a_new_account(
     rabbit_url: str, workers: Workers
 ) -> None:
-    first, _ = workers.start(rabbit_url, "w1", slots=1) + workers.start(rabbit_url, "w2", slots=1)
+    workers.start(rabbit_url, "w1", "w2", slots=1)
     with Recorder(rabbit_url) as client:
         login(client, "1001")
         assert client.send_order(client.market_order()).ok
