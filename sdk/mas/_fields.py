@@ -183,6 +183,11 @@ def password() -> Kind:
     return Kind("a text of 1 to 256 characters", read, secret=True)
 
 
+def address() -> Kind:
+    """URLs of message brokers, which may hold a password; what is in them is checked where they are used."""
+    return Kind("a text such as amqp://user:password@host:5672/vhost", _plain, secret=True)
+
+
 def flag() -> Kind:
     """True or False, nothing that only counts as such."""
 

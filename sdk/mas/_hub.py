@@ -217,7 +217,7 @@ class Hub:
         """The account in which a ticket was seen. Raises CallerError when there are several."""
         owners = [account for account in self.accounts() if account.book.by_ticket(ticket) is not None]
         if len(owners) > 1:
-            raise CallerError(f"{len(owners)} accounts have a ticket {ticket}: pass the id of the order, or its account")
+            raise CallerError(f"{len(owners)} accounts have a ticket {ticket}: pass the order's id, or its account")
         return owners[0] if owners else None
 
     def home_of(self, order_id: OrderId) -> Account | None:

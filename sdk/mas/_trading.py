@@ -99,6 +99,8 @@ class Desk:
 
     def send_many(self, raws: Sequence[object]) -> list[OrderId]:
         """Send a burst: all are on their way before the first answer is awaited."""
+        if not isinstance(raws, list | tuple):
+            raise CallerError(f"send_orders takes a list of dictionaries, not {type(raws).__name__}")
         started = [self._start(raw) for raw in raws]
         return [self._finish(entry, account) for entry, account in started]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import threading
 import warnings
 import weakref
 from concurrent.futures import Future
@@ -21,13 +22,14 @@ from mas._market import MarketData
 from mas._records import Records
 from mas._trading import Desk
 from mas.order_id import OrderId
-from mas_router.errors import CallerError
+from mas_router.errors import CallerError, InvalidField
 
 F = TypeVar("F")
 Params = dict[str, Any]
 NONE: Final[Params] = {}
 _OPEN: weakref.WeakSet[Client] = weakref.WeakSet()
 EXIT_SECONDS = 5.0
+_MAKING = threading.Lock()
 
 
 class NoWorkerWarning(UserWarning):
@@ -75,6 +77,9 @@ class Client:
     ) -> None:
         if events not in ("own", "account"):
             raise CallerError(f"events={events!r} is not allowed: 'own' or 'account'")
+        if not isinstance(data, str | os.PathLike | None):
+            raise InvalidField("data", data, "the path of a directory")
+        params.check_client(url=url, live_url=live_url, backtest_url=backtest_url, seed=seed, timeout=timeout)
         both = os.environ.get("MAS_URL", "") if url is None else url
         settings = Settings(
             live_url=_first(live_url, url, "MAS_LIVE_URL", both),
@@ -98,7 +103,9 @@ class Client:
         try:
             return self.__inside
         except AttributeError:
-            Client.__init__(self)
+            with _MAKING:
+                if not hasattr(self, "_Client__inside"):
+                    Client.__init__(self)
             return self.__inside
 
     # ---- callbacks -----------------------------------------------------------------------------------------------
@@ -158,7 +165,7 @@ class Client:
         return self._mas.desk.submit(params_)
 
     def send_orders(self, many: list[dict[str, Any]]) -> list[OrderId]:
-        """Send a burst of orders; one answer for each, in the same order."""
+        """Send a burst of orders; one answer for each, in the same order. Raises CallerError for what is no list."""
         return self._mas.desk.send_many(many)
 
     def cancel_order(self, params_: dict[str, Any]) -> bool:

@@ -12,7 +12,22 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Annotated, Final, Literal
 
-from mas._fields import SECOND, as_datetime, choice, identifier, login, moment, parse, password, text, ticket, whole
+from mas._fields import (
+    INT64,
+    SECOND,
+    address,
+    as_datetime,
+    choice,
+    identifier,
+    login,
+    moment,
+    number,
+    parse,
+    password,
+    text,
+    ticket,
+    whole,
+)
 from mas._send import order_check as order_check
 from mas._send import send_order as send_order
 from mas._shared import PRICE, Comment, Group, SomePrice, Symbol, Volume, check_expiration
@@ -50,11 +65,21 @@ def login_params(params: object) -> LoginParams:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Client:
     client_id: Annotated[str, identifier("_-")] = ""  # one word of a routing key, so without a dot
+    url: Annotated[str, address()] = ""
+    live_url: Annotated[str, address()] = ""
+    backtest_url: Annotated[str, address()] = ""
+    seed: Annotated[int, whole(0, INT64)] = 1
+    timeout: Annotated[float, number(0.001, 3600)] = 10.0
 
 
 def client_id(value: object) -> str:
     """The name that a client gave itself; "" for None and ""."""
     return parse(_Client, {"client_id": None if value == "" else value}).client_id
+
+
+def check_client(**given: object) -> None:
+    """The other settings of a client: url, live_url, backtest_url, seed, timeout (seconds)."""
+    parse(_Client, given)
 
 
 # ---- changes of an order or a position -----------------------------------------------------------------------------
