@@ -33,7 +33,7 @@ def wall() -> Session:
 def replay() -> Session:
     spec = find_symbol("EURUSD")
     assert spec is not None
-    market = ReplayMarket("EURUSD", bars_replay(synthetic_bars(3, spec, START, START + 86_400 * SECOND), "M1"), True)
+    market = ReplayMarket("EURUSD", bars_replay(synthetic_bars(3, spec, START, START + 86_400 * SECOND), "M1"))
     return Session(OPEN, Engine(AccountSpec(login="1001", server="Demo")), market)
 
 

@@ -7,7 +7,8 @@ Pure: time comes in as an argument. Two kinds: `WallMarket` follows the wall clo
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Protocol
 
 import numpy as np
@@ -82,18 +83,18 @@ class WallMarket:
         changes: list[Change] = []
         active = sorted(engine.active_symbols() & self._feeds.keys())
         if active:
-            changes = self._follow(engine, active, to)
-        for symbol in self._feeds.keys() - set(active):
-            self._jump(engine, symbol, to)
+            changes += self._follow(engine, active, to)
+        for symbol in sorted(self._feeds.keys() - set(active)):
+            changes += self._jump(engine, symbol, to)
         return changes + engine.clock(to)
 
-    def _jump(self, engine: Engine, symbol: str, to: int) -> None:
+    def _jump(self, engine: Engine, symbol: str, to: int) -> list[Change]:
         """Nothing rests in this symbol: only its newest tick matters."""
         index = self._feeds[symbol].index_at(to)
-        if index > self._seen[symbol]:
-            tick = self._feeds[symbol].quotes(index, 1)
-            engine.quote(symbol, int(tick.time[0]), float(tick.bid[0]), float(tick.ask[0]))
-            self._seen[symbol] = index
+        if index <= self._seen[symbol]:
+            return []
+        self._seen[symbol] = index
+        return run(engine, symbol, self._feeds[symbol].quotes(index, 1))
 
     def _follow(self, engine: Engine, active: list[str], to: int) -> list[Change]:
         """All ticks of the active symbols, in the order of time, in slices that fit in memory."""
@@ -140,39 +141,61 @@ def _event_time(engine: Engine, symbol: str, quotes: Quotes) -> int:
 
 
 class ReplayMarket:
-    """A market that moves with the rows (bars or ticks) of a replay."""
+    """A market that moves with the rows (bars or ticks) of a replay.
 
-    def __init__(self, symbol: str, replay: Replay, synthetic: bool) -> None:
-        self.symbol, self.replay, self.synthetic = symbol, replay, synthetic
+    `companions` are the quotes of the symbols that convert profit and margin to the deposit currency. They move along.
+    """
+
+    def __init__(self, symbol: str, replay: Replay, companions: Mapping[str, Quotes] = MappingProxyType({})) -> None:
+        self.symbol, self.replay, self.synthetic = symbol, replay, replay.synthetic
         self.rows = len(replay)
-        self._done = 0  # quotes that the engine has seen
+        self._quotes = {symbol: replay.quotes, **companions}
+        self._done = dict.fromkeys(self._quotes, 0)  # how many quotes of each the engine has seen
 
     def watch(self, symbol: str) -> bool:
         return symbol == self.symbol
 
     def advance(self, engine: Engine, to: int) -> list[Change]:
         stop = self._stop(to)
-        if stop <= self._done:
+        if stop <= self._done[self.symbol]:
             return []
-        quotes = self.replay.quotes[self._done : stop]
-        self._done = stop
-        return run(engine, self.symbol, quotes)
+        now = int(self.replay.quotes.time[stop - 1])
+        parts = {name: self._until(name, now) for name in self._quotes if name != self.symbol}
+        parts[self.symbol] = self.replay.quotes[self._done[self.symbol] : stop]
+        self._done = {name: self._done[name] + len(part) for name, part in parts.items()}
+        return run_together(engine, parts)
+
+    def _until(self, name: str, moment: int) -> Quotes:
+        """The quotes of a companion that the engine has not seen, up to a moment."""
+        quotes = self._quotes[name]
+        return quotes[self._done[name] : int(np.searchsorted(quotes.time, moment, side="right"))]
 
     def _stop(self, row: int) -> int:
         """The number of quotes that have happened when the strategy sees this row."""
         return int(self.replay.last_quote[min(row, self.rows - 1)]) + 1 if row >= 0 and self.rows else 0
 
     def horizon(self, engine: Engine) -> int:
-        if not engine.active_symbols():
+        active = engine.active_symbols()
+        if not active:
             return self.rows
-        quotes, start, window = self.replay.quotes, self._done, FIRST_WINDOW
+        quotes, start, window = self.replay.quotes, self._done[self.symbol], FIRST_WINDOW
         while start < len(quotes):
             part = quotes[start : start + window]
-            hit = engine.next_event(self.symbol, part.time, part.bid, part.ask)
+            hit = self._first(engine, part, active)
             if hit < len(part) or window >= LAST_WINDOW:
                 return self._row_of(start + hit)
             start, window = start + len(part), window * 4
         return self.rows
+
+    def _first(self, engine: Engine, part: Quotes, active: frozenset[str]) -> int:
+        """The first of these quotes at which the symbol, or a companion at that time, can make something happen."""
+        hit = engine.next_event(self.symbol, part.time, part.bid, part.ask)
+        for name in self._quotes.keys() & active - {self.symbol}:
+            beside = self._until(name, int(part.time[-1]))
+            at = engine.next_event(name, beside.time, beside.bid, beside.ask)
+            if at < len(beside):
+                hit = min(hit, int(np.searchsorted(part.time, beside.time[at], side="left")))
+        return hit
 
     def _row_of(self, quote: int) -> int:
         return int(np.searchsorted(self.replay.last_quote, quote, side="left"))

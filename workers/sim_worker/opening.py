@@ -17,12 +17,13 @@ from sim_worker.engine import Engine
 from sim_worker.market import Market, ReplayMarket, WallMarket
 from sim_worker.quotes import Bars, Quotes
 from sim_worker.session import Session
-from sim_worker.specs import AccountSpec, SymbolSpec, find_symbol
+from sim_worker.specs import AccountSpec, SymbolSpec, conversion_symbols, find_symbol
 from sim_worker.synthetic import synthetic_bars, synthetic_quotes
 
 #: A year of ticks does not fit in a message's patience; longer ranges are replayed in parts.
 MAX_SYNTHETIC_TICK_DAYS = 31
 DAY = 86_400_000_000_000
+HOUR = DAY // 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,16 +64,25 @@ def _market(opening: Open, sources: Sources, now: int) -> Market:
     replay = _ticks(opening, spec, sources) if opening.ticks else _bars(opening, spec, sources)
     if not len(replay):
         raise InvalidField("from", opening.since, "the start of a range in which the market was open")
-    return ReplayMarket(opening.symbol, replay, replay.synthetic)
+    companions = conversion_symbols(spec, opening.currency)
+    return ReplayMarket(opening.symbol, replay, {name: _companion(opening, name, sources) for name in companions})
+
+
+def _companion(opening: Open, name: str, sources: Sources) -> Quotes:
+    """The quotes by which money of a cross converts to the deposit currency, a little earlier than they are needed."""
+    source = _minutes(opening, name, opening.since - HOUR, sources)
+    return source if isinstance(source, Quotes) else source.quotes()
 
 
 def _bars(opening: Open, spec: SymbolSpec, sources: Sources) -> Replay:
-    source: Bars | Quotes
-    if opening.source == "synthetic":
-        source = synthetic_bars(opening.seed, spec, opening.since, opening.until)
-    else:
-        source = Catalog(sources.data).read(opening.symbol, opening.since, opening.until)
-    return bars_replay(source, opening.timeframe)
+    return bars_replay(_minutes(opening, spec.name, opening.since, sources), opening.timeframe)
+
+
+def _minutes(opening: Open, name: str, since: int, sources: Sources) -> Bars | Quotes:
+    spec = find_symbol(name)
+    if opening.source == "synthetic" and spec is not None:
+        return synthetic_bars(opening.seed, spec, since, opening.until)
+    return Catalog(sources.data).read(name, since, opening.until)
 
 
 def _ticks(opening: Open, spec: SymbolSpec, sources: Sources) -> Replay:

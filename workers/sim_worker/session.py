@@ -135,7 +135,7 @@ class Session:
         outcome = self.engine.trade(request, time, client_id=trade.id, auto_filling=trade.auto_filling)
         found = [self._event(change, outcome.note) for change in outcome.changes]
         if not any(isinstance(event, Status) for event in found):
-            found.insert(0, self._bare_status(trade, outcome.result, target, time))
+            found.insert(0, self._bare_status(trade, outcome.result, target, time, outcome.note))
             self.answers.note(found[0])
         return before + self._remember(trade, self._pack(found, trade.id, trade.request, outcome.result))
 
@@ -150,12 +150,14 @@ class Session:
 
     def _target(self, request: TradeRequest) -> records.Order | None:
         """The resting order that a cancellation or modification names, as it is before."""
-        return next((o for o in self.engine.orders() if o.ticket == request.order), None) if request.order else None
+        return self.engine.order(request.order) if request.order else None
 
-    def _bare_status(self, trade: Trade, result: TradeResult, target: records.Order | None, time: int) -> Status:
+    def _bare_status(
+        self, trade: Trade, result: TradeResult, target: records.Order | None, time: int, note: str
+    ) -> Status:
         """The status of a request that changed no order: it was refused, or it only moved the stops of a position."""
         if result.retcode not in _DONE:
-            return self._refusal(trade, result, target, time)
+            return self._refusal(trade, result, target, time, note)
         return Status(
             id="",
             verb=trade.verb,
@@ -169,7 +171,7 @@ class Session:
             row=self.row,
         )
 
-    def _refusal(self, trade: Trade, result: TradeResult, target: records.Order | None, time: int) -> Status:
+    def _refusal(self, trade: Trade, result: TradeResult, target: records.Order | None, time: int, note: str) -> Status:
         name = trade.id if trade.verb == "send" else self._subject(trade.request, target)
         newest = self.answers.newest(name)
         return Status(
@@ -177,7 +179,7 @@ class Session:
             verb=trade.verb,
             state=newest.state if newest is not None else State.REJECTED,
             retcode=result.retcode,
-            message=result.comment,
+            message=f"{result.comment}: {note}" if note else result.comment,
             reason="refused",
             ticket=trade.request.order,
             position=trade.request.position,
