@@ -9,7 +9,7 @@ from mas_router.errors import NotConnected
 
 def connect(url: str, name: str, timeout: float) -> Backend:
     """Connect to RabbitMQ; `url` may list several hosts, separated by commas. Raises CallerError, NotConnected."""
-    transport = AmqpTransport([part.strip() for part in url.split(",")], name=name)
+    transport = AmqpTransport(url, name=name)
     if not transport.wait_connected(timeout):
         reason = getattr(transport, "last_error", "") or "no answer"
         address = transport.address
