@@ -104,10 +104,10 @@ class Hub:
         url = self.settings.live_url if mode == "live" else self.settings.backtest_url
         with self._gate("url", url):
             if url not in self._backends:
-                self._backends[url] = self._connect(url, timeout or self.settings.timeout)
+                self._connect(url, timeout or self.settings.timeout)
             return self._backends[url][1]
 
-    def _connect(self, url: str, timeout: float) -> tuple[Backend, Line]:
+    def _connect(self, url: str, timeout: float) -> None:
         if url:
             from mas._connect import connect
 
@@ -117,15 +117,16 @@ class Hub:
 
             backend = embedded(self.settings.data or None)
         line = Line(backend.transport, self.client, self)
+        self._backends[url] = backend, line  # before it starts: what waits in the reply queue comes at once
         try:
             if self.settings.client_id:
                 self._require_unused(backend)
             line.start(timeout)
         except MasError:
+            del self._backends[url]
             backend.close(1.0)
             raise
         backend.transport.watch(self._on_state)
-        return backend, line
 
     def _require_unused(self, backend: Backend) -> None:
         info = backend.transport.inspect(topology.reply_queue(self.client))
