@@ -257,7 +257,7 @@ class Hub:
     def on_refused(self, refused: Refused) -> None:
         lost = self._sessions.get(refused.id)
         if refused.code == "session_closed" and lost is not None:
-            lost.lose(refused.message)
+            lost.lose(f"{refused.message}; call login() to start a new one")
             return
         for account in self.accounts():
             account.on_refused(refused)

@@ -254,7 +254,8 @@ class Judge:
         """Whether the quotes at which the position would close touched its stop loss or take profit."""
         quoted = self.minutes[row].of("sell" if sent.side == "buy" else "buy")
         falling = (sent.side == "buy") == (level == "sl")
-        return quoted.low <= sent.fields[level] + ROUNDING if falling else quoted.high >= sent.fields[level] - ROUNDING
+        edge = float(sent.fields[level])
+        return quoted.low <= edge + ROUNDING if falling else quoted.high >= edge - ROUNDING
 
     def first_exit(self, sent: Sent, opened: int, closed: int | None) -> int | None:
         """The first minute that touches a level. The opening minute counts only if the position was closed in it."""

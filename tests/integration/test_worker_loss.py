@@ -139,6 +139,7 @@ def test_a_worker_that_is_told_to_end_answers_what_it_took_and_tells_its_client(
         told = client.send_order(client.market_order())
         assert told.state is State.DENIED
         assert "its worker is shutting down" in told
+        assert "login()" in told
         if rabbit.can_control:
             wait_until(lambda: not any(rabbit.queues(rabbit_url).values()), "every queue to be empty")
 
