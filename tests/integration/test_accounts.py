@@ -59,6 +59,7 @@ def test_a_client_may_ask_to_hear_everything_of_an_account_and_hears_no_other_ac
         heard = other.send_order(other.market_order())
         assert all(order.ok for order in (own, strange, heard))
         listener.wait_heard(lambda: heard.client_order_id in executed(listener), "the other client's execution")
+        other.wait_heard(lambda: heard.client_order_id in executed(other), "its own execution")
         (status, execution) = listener.of(heard.client_order_id)
         assert (status.kind, status.state, execution.kind) == ("status", "FILLED", "execution")
         assert status.data["account"] == "1001"
