@@ -19,6 +19,8 @@ Name = Annotated[str, Field(max_length=64)]
 Text = Annotated[str, Field(max_length=1024)]
 Int64 = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 Unsigned = Annotated[int, Field(ge=0, lt=2**63)]
+#: Prices, volumes and money in commands: beyond any market, and small enough that no calculation overflows.
+Amount = Annotated[float, Field(ge=-1e15, le=1e15)]
 Scalar = str | int | float | bool | None
 Row = dict[str, Scalar]
 StateField = Annotated[State, Field(strict=False)]
@@ -41,11 +43,11 @@ class TradeRequest(Wire):
     magic: Unsigned = 0
     order: Unsigned = 0
     symbol: Name = ""
-    volume: float = 0.0
-    price: float = 0.0
-    stoplimit: float = 0.0
-    sl: float = 0.0
-    tp: float = 0.0
+    volume: Amount = 0.0
+    price: Amount = 0.0
+    stoplimit: Amount = 0.0
+    sl: Amount = 0.0
+    tp: Amount = 0.0
     deviation: Unsigned = 0
     type: Unsigned = 0
     type_filling: Unsigned = 0
@@ -85,7 +87,7 @@ class Open(Wire):
     session: Id
     server: Name = ""
     login: Name = ""
-    deposit: float = 10_000.0
+    deposit: Amount = 10_000.0
     currency: Name = "USD"
     leverage: Unsigned = 100
     margin_mode: Literal["hedging", "netting"] = "hedging"
@@ -179,9 +181,9 @@ class Calc(Wire):
     client: Id
     type: Literal[0, 1]
     symbol: Name
-    volume: float
-    price: float
-    close: float | None = None
+    volume: Amount
+    price: Amount
+    close: Amount | None = None
     at: Int64 = -1
 
 

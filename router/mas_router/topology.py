@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 Argument = str | int | bool
 Arguments = Mapping[str, Argument]
@@ -61,6 +62,7 @@ class Binding:
 Declaration = Exchange | Queue | Binding
 
 
+@lru_cache(maxsize=4096)
 def slug(server: str) -> str:
     """The name of an MT5 trade server as one word of a routing key: `MetaQuotes-Demo` -> `metaquotes-demo`."""
     return re.sub(r"[^a-z0-9-]+", "-", server.strip().lower()).strip("-") or "none"
@@ -114,9 +116,13 @@ def backtest() -> list[Declaration]:
 
 
 def session(name: str) -> list[Declaration]:
-    """The command queue of one simulated account. It dies with its worker, so a command is returned at once."""
+    """The command queue of one simulated account. It dies with its worker, so a command is returned at once.
+
+    What the worker cannot read goes back to its client, or to the dead letters.
+    """
     queue = session_queue(name)
-    return [Queue(queue, durable=False, exclusive=True), Binding(BACKTEST, queue, f"{name}.*")]
+    arguments: Arguments = {"x-dead-letter-exchange": DEAD_LETTERS}
+    return [Queue(queue, durable=False, exclusive=True, arguments=arguments), Binding(BACKTEST, queue, f"{name}.*")]
 
 
 def client(name: str, patterns: tuple[str, ...] = ()) -> list[Declaration]:

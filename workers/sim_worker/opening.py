@@ -22,6 +22,8 @@ from sim_worker.synthetic import synthetic_bars, synthetic_quotes
 
 #: A year of ticks does not fit in a message's patience; longer ranges are replayed in parts.
 MAX_SYNTHETIC_TICK_DAYS = 31
+#: Ten years of M1 bars take a gigabyte; one message must not be able to ask for more than a machine has.
+MAX_SYNTHETIC_BAR_DAYS = 3_653
 DAY = 86_400_000_000_000
 HOUR = DAY // 24
 
@@ -75,6 +77,8 @@ def _companion(opening: Open, name: str, sources: Sources) -> Quotes:
 
 
 def _bars(opening: Open, spec: SymbolSpec, sources: Sources) -> Replay:
+    if opening.source == "synthetic" and opening.until - opening.since > MAX_SYNTHETIC_BAR_DAYS * DAY:
+        raise InvalidField("to", opening.until, f"at most {MAX_SYNTHETIC_BAR_DAYS} days of synthetic bars")
     return bars_replay(_minutes(opening, spec.name, opening.since, sources), opening.timeframe)
 
 

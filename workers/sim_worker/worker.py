@@ -48,42 +48,44 @@ class _Served:
 
 
 class SimWorker:
-    """The handler of a simulator worker. Safe to call from several threads: calls take turns."""
+    """The handler of a simulator worker. The pipeline calls it for one quick command at a time; opening and closing a
+    session is slow and may happen beside that, so the table of sessions has a lock of its own.
+    """
 
     def __init__(self, name: str, doors: Doors, sources: Sources, clock: Callable[[], int], *, slots: int = 32) -> None:
         self.name, self.slots = name, slots
         self._doors, self._sources, self._clock = doors, sources, clock
         self._served: dict[str, _Served] = {}
-        self._lock = threading.RLock()
+        self._lock = threading.Lock()
         self._started = clock()
         self.draining = False
 
     # ---- commands ------------------------------------------------------------------------------------------------
 
-    def handle(self, delivery: Delivery, message: Message) -> Iterable[Reply]:
-        with self._lock:
-            if isinstance(message, Open):
-                return self._open(message)
-            served = self._served.get(_session_of(delivery.key))
-            if served is None:
-                return []
-            return self._pass_on(served, message)
+    def is_slow(self, message: Message) -> bool:
+        return isinstance(message, Open | Close)
 
-    def _pass_on(self, served: _Served, message: Message) -> list[Reply]:
+    def handle(self, delivery: Delivery, message: Message) -> Iterable[Reply]:
+        if isinstance(message, Open):
+            return [self._open(message)]
+        served = self._served.get(_session_of(delivery.key))
+        if served is None:
+            return []
         session, served.used = served.session, self._clock()
         if isinstance(message, Close):
             self._shut(session.name)
             return []  # its client has left: an answer would only lie in its reply queue
         return [self._reply(session, r, message) for r in session.handle(message, served.used)]  # type: ignore[arg-type]
 
-    def _open(self, command: Open) -> list[Reply]:
+    def _open(self, command: Open) -> Reply:
         key = topology.event_key("backtest", command.server, command.login, command.client, "reply")
-        if command.session in self._served:
-            return [Reply(key, self._opened(command, self._served[command.session].session))]
-        if self.draining or len(self._served) >= self.slots:
+        known = self._served.get(command.session)
+        if known is not None:
+            return Reply(key, self._opened(command, known.session))
+        if self.draining or not self.has_slot():
             text = "this worker is shutting down" if self.draining else f"all {self.slots} slots are taken"
-            return [Reply(key, Refused(id=command.id, code="busy", message=text))]
-        return [Reply(key, self._start(command))]
+            return Reply(key, Refused(id=command.id, code="busy", message=text))
+        return Reply(key, self._start(command))
 
     def _start(self, command: Open) -> ReplyMessage:
         try:
@@ -95,8 +97,9 @@ class SimWorker:
             return Refused(id=command.id, code="invalid", message=str(error)[:1000])
         except MasError as error:
             return Refused(id=command.id, code="unavailable", message=str(error)[:1000])
-        self._served[command.session] = _Served(session, self._clock())
-        self._doors.accept(len(self._served) < self.slots and not self.draining)
+        with self._lock:
+            self._served[command.session] = _Served(session, self._clock())
+        self._doors.accept(self.has_slot() and not self.draining)
         return self._opened(command, session)
 
     def _opened(self, command: Open, session: Session) -> Opened:
@@ -123,37 +126,44 @@ class SimWorker:
     # ---- time ----------------------------------------------------------------------------------------------------
 
     def tick(self) -> list[Reply]:
-        """Let the markets run up to now; sessions that nobody has used for a while are closed."""
+        """Let the markets that follow the clock run up to now."""
+        now, replies = self._clock(), []
+        for session in self._sessions():
+            if not session.market.rows and session.engine.active_symbols():
+                replies += [self._reply(session, report) for report in session.follow(now)]
+        return replies
+
+    def close_idle(self) -> list[Reply]:
+        """Close the sessions that nobody has used for a while. Slow, as opening one is."""
+        now = self._clock()
         with self._lock:
-            now, replies = self._clock(), []
-            for name, served in list(self._served.items()):
-                session = served.session
-                if now - served.used > IDLE_SECONDS * NS:
-                    self._shut(name)
-                    replies.append(self._gone(session, f"nobody used it for {IDLE_SECONDS} s"))
-                elif not session.market.rows and session.engine.active_symbols():
-                    replies += [self._reply(session, report) for report in session.follow(now)]
-            return replies
+            idle = [s.session for s in self._served.values() if now - s.used > IDLE_SECONDS * NS]
+        for session in idle:
+            self._shut(session.name)
+        return [self._gone(session, f"nobody used it for {IDLE_SECONDS} s") for session in idle]
 
     def has_slot(self) -> bool:
-        with self._lock:
-            return len(self._served) < self.slots
+        return len(self._served) < self.slots
 
     def drain(self) -> list[Reply]:
         """Take no more sessions, and tell the clients of the open ones that they end."""
+        self.draining = True
+        sessions = self._sessions()
+        for session in sessions:
+            self._shut(session.name)
+        return [self._gone(session, "its worker is shutting down") for session in sessions]
+
+    def _sessions(self) -> list[Session]:
         with self._lock:
-            self.draining = True
-            sessions = [served.session for served in self._served.values()]
-            for session in sessions:
-                self._shut(session.name)
-            return [self._gone(session, "its worker is shutting down") for session in sessions]
+            return [served.session for served in self._served.values()]
 
     def _gone(self, session: Session, reason: str) -> Reply:
         text = f"the simulated account {session.name} was closed: {reason}"
         return self._reply(session, Refused(id=session.name, code="session_closed", message=text))
 
     def _shut(self, name: str) -> None:
-        self._served.pop(name, None)
+        with self._lock:
+            self._served.pop(name, None)
         with suppress(MasError):  # the queue is exclusive: if the broker is away it is gone anyway
             self._doors.shut(name)
 
