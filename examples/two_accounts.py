@@ -14,6 +14,7 @@ class Strategy(mas.Client):
         print(f"account {execution_data['account']}: {execution_data['side']} at {execution_data['price']}")
 
 
+summary = []
 with Strategy() as client:
     client.login({"account": 1001, "password": "any", "server": "Demo"})
     client.login({"account": 1002, "password": "any", "server": "Demo"})
@@ -25,4 +26,6 @@ with Strategy() as client:
     for account in (first, {}):
         info = client.get_account_info({**account, "backtest_toggle": True})
         positions = client.get_positions({**account, "backtest_toggle": True})
-        print(f"{info['login']}: {len(positions)} position, equity {info['equity']:.2f} {info['currency']}")
+        summary.append(f"{info['login']}: {len(positions)} position, equity {info['equity']:.2f} {info['currency']}")
+
+print("\n".join(summary))
