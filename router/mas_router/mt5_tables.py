@@ -12,6 +12,8 @@ ORDER_TYPES: Final[dict[str, OrderType]] = {
     member.name.lower(): member for member in OrderType if member is not OrderType.CLOSE_BY
 }
 
+_ORDER_TYPE_NAMES: Final[dict[int, str]] = {int(member): member.name.lower() for member in OrderType}
+
 #: Time frames by name, "M1" to "MN1".
 TIMEFRAMES: Final[dict[str, Timeframe]] = {member.name: member for member in Timeframe}
 
@@ -20,7 +22,8 @@ _CALENDAR: Final = frozenset({Timeframe.W1, Timeframe.MN1})
 
 def order_type_name(number: int) -> str:
     """The word for an order type: 2 -> "buy_limit", 8 -> "close_by". ValueError for a number that MT5 does not have."""
-    return OrderType(number).name.lower()
+    name = _ORDER_TYPE_NAMES.get(number)
+    return OrderType(number).name.lower() if name is None else name
 
 
 def timeframe_seconds(timeframe: Timeframe) -> int | None:

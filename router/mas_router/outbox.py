@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import deque
 from collections.abc import Callable
 from functools import partial
 
@@ -23,12 +24,17 @@ _SETTLED = frozenset({Outcome.CONFIRMED, Outcome.NO_ROUTE, Outcome.TOO_LARGE})
 
 
 class Outbox:
-    """Publishes in order, at least once, across reconnects. Safe to use from any thread."""
+    """Publishes in order, at least once, across reconnects. Safe to use from any thread.
+
+    No lock is held while the transport publishes: a transport in this process may run the reader's callbacks then.
+    """
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
-        self._lock = threading.RLock()
+        self._lock = threading.Lock()
+        self._flushing = threading.Lock()
         self._waiting: dict[int, tuple[Envelope, Done | None]] = {}
+        self._ready: deque[int] = deque()
         self._number = 0
         self._flowing = transport.connected
         self._empty = threading.Event()
@@ -37,13 +43,32 @@ class Outbox:
 
     def publish(self, envelope: Envelope, done: Done | None = None) -> None:
         """Publish, now or after the reconnect. `done` is called once the broker has taken it (or nobody can)."""
+        self.enqueue(envelope, done)
+        self.flush()
+
+    def enqueue(self, envelope: Envelope, done: Done | None = None) -> None:
+        """Give it its place in the order; `flush` publishes it."""
         with self._lock:
             self._number += 1
-            number = self._number
-            self._waiting[number] = (envelope, done)
+            self._waiting[self._number] = (envelope, done)
             self._empty.clear()
             if self._flowing:
-                self._transport.publish(envelope, partial(self._on_outcome, number))
+                self._ready.append(self._number)
+
+    def flush(self) -> None:
+        """Publish what is ready. One thread at a time does it, for all; the others need not wait."""
+        while self._ready and self._flushing.acquire(blocking=False):
+            try:
+                self._publish_ready()
+            finally:
+                self._flushing.release()
+
+    def _publish_ready(self) -> None:
+        while self._ready:
+            number = self._ready.popleft()
+            waiting = self._waiting.get(number)
+            if waiting is not None:
+                self._transport.publish(waiting[0], partial(self._on_outcome, number))
 
     def wait_empty(self, timeout: float) -> bool:
         """Wait until everything is confirmed; False at the deadline."""
@@ -74,6 +99,7 @@ class Outbox:
             if not self._flowing:
                 return
             self._flowing = False
+            self._ready.clear()
         log.debug("holding events back: %s", outcome, extra={"action": "hold"})
         timer = threading.Timer(PAUSE, self._resume)
         timer.daemon = True
@@ -86,6 +112,7 @@ class Outbox:
     def _on_state(self, connected: bool, _reason: str) -> None:
         with self._lock:
             self._flowing = connected
+            self._ready.clear()
             if connected:
-                for number, (envelope, _) in list(self._waiting.items()):
-                    self._transport.publish(envelope, partial(self._on_outcome, number))
+                self._ready.extend(self._waiting)
+        self.flush()

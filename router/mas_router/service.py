@@ -33,13 +33,18 @@ class Reply:
 
     key: str
     message: BaseModel
-    message_id: str = ""
+
+    def envelope(self) -> Envelope:
+        return Envelope(EVENTS, self.key, encode(self.message), type=str(getattr(self.message, "kind", "")))
 
 
 class Handler(Protocol):
     """What a worker does with a command. Must not raise for anything that a client can send."""
 
     def handle(self, delivery: Delivery, message: Message) -> Iterable[Reply]: ...
+
+    def is_slow(self, message: Message) -> bool:
+        """It may wait for the broker or a disk, so it must not run on the transport's thread."""
 
     def reply_key(self, message: Message) -> str:
         """Where a refusal of this message goes; empty when nobody can be told."""
@@ -57,24 +62,48 @@ def _after(count: int, action: Callable[[], None]) -> Callable[[], None]:
 
 
 class Pipeline:
-    """The steps for one delivery, on whichever thread calls it."""
+    """The steps for one delivery, on whichever thread calls it.
+
+    Replies leave in the order in which they were made: making them and giving them their place is one step under the
+    lock. A slow command has the lock only for the second half, and must not make replies that others depend on.
+    """
 
     def __init__(self, transport: Transport, handler: Handler) -> None:
         self.outbox = Outbox(transport)
         self.handled = 0
         self.malformed = 0
         self._handler = handler
+        self.lock = threading.RLock()
 
     def process(self, delivery: Delivery) -> None:
+        message = self.read(delivery)
+        if message is not None:
+            self.answer(delivery, message)
+
+    def read(self, delivery: Delivery) -> Message | None:
+        """The command of a delivery; what is none is rejected, and thus dead-lettered."""
         try:
-            message = decode(delivery.body)
+            return decode(delivery.body)
         except DecodeError as error:
             self.malformed += 1
             log.warning("rejected a message on %s: %s", delivery.queue, error, extra={"action": "reject"})
             delivery.reject()
-            return
-        self._publish(self._handle(delivery, message), delivery.ack)
+            return None
+
+    def answer(self, delivery: Delivery, message: Message) -> None:
+        if self._handler.is_slow(message):
+            self._enqueue(self._handle(delivery, message), delivery.ack)
+        else:
+            with self.lock:
+                self._enqueue(self._handle(delivery, message), delivery.ack)
+        self.outbox.flush()
         self.handled += 1
+
+    def run(self, work: Callable[[], Iterable[Reply]]) -> None:
+        """Send the replies that something else than a command brings about, in order with all others."""
+        with self.lock:
+            self._enqueue(list(work()), _nothing)
+        self.outbox.flush()
 
     def _handle(self, delivery: Delivery, message: Message) -> list[Reply]:
         try:
@@ -88,22 +117,24 @@ class Pipeline:
         text = f"the worker failed on this {message.kind} command; its log has the reason"
         return [Reply(key, Refused(id=name, code="internal", message=text))] if key and name else []
 
-    def _publish(self, replies: list[Reply], ack: Callable[[], None]) -> None:
+    def _enqueue(self, replies: list[Reply], ack: Callable[[], None]) -> None:
         done = ack if len(replies) < 2 else _after(len(replies), ack)
-        for reply in replies:
-            self.send(reply, done)
+        with self.lock:
+            for reply in replies:
+                self.outbox.enqueue(reply.envelope(), done)
         if not replies:
             ack()
 
-    def send(self, reply: Reply, done: Callable[[], None] | None = None) -> None:
-        body, kind = encode(reply.message), str(getattr(reply.message, "kind", ""))
-        self.outbox.publish(Envelope(EVENTS, reply.key, body, reply.message_id, kind), done)
+
+def _nothing() -> None:
+    """There is no command to ack."""
 
 
 class Service:
-    """Consumes queues on the transport and processes deliveries one at a time, on a thread of its own.
+    """Answers deliveries as they come: quick commands on the transport's thread, slow ones on a thread of its own.
 
-    `tick` runs on that thread too, at least every `interval` seconds: a handler needs no locks.
+    Every hand-over between threads costs more than a quick command does. `tick` runs on the service's thread, at least
+    every `interval` seconds.
     """
 
     def __init__(
@@ -111,8 +142,9 @@ class Service:
     ) -> None:
         self.transport = transport
         self.pipeline = Pipeline(transport, handler)
+        self._handler = handler
         self._tick, self._interval = tick, interval
-        self._inbox: queue.SimpleQueue[tuple[Delivery, float] | None] = queue.SimpleQueue()
+        self._inbox: queue.SimpleQueue[tuple[Delivery, Message, float] | None] = queue.SimpleQueue()
         self.lag_ms = 0.0
         self._consumers: dict[str, Consumer] = {}
         self._stopped = threading.Event()
@@ -122,8 +154,14 @@ class Service:
         self._thread.start()
 
     def receive(self, delivery: Delivery) -> None:
-        """Hand in a delivery; it is processed on the service's thread."""
-        self._inbox.put((delivery, time.monotonic()))
+        """Hand in a delivery, on the transport's thread."""
+        message = self.pipeline.read(delivery)
+        if message is None:
+            return
+        if self._handler.is_slow(message):
+            self._inbox.put((delivery, message, time.monotonic()))
+        else:
+            self.pipeline.answer(delivery, message)
 
     def announce(self, reply: Reply) -> None:
         """Publish once, to whoever listens: what is lost of it is replaced by the next one."""
@@ -165,9 +203,9 @@ class Service:
             return True
         if item is None:
             return False
-        delivery, received = item
+        delivery, message, received = item
         self.lag_ms = (time.monotonic() - received) * 1000
-        self.pipeline.process(delivery)
+        self.pipeline.answer(delivery, message)
         return True
 
     def _run_tick(self) -> None:

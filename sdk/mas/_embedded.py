@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable
 from pathlib import Path
 
 from mas._backend import Backend
 from mas_router import topology
 from mas_router.memory import MemoryBroker
-from mas_router.service import Pipeline, Reply
+from mas_router.service import Pipeline
 from mas_router.transport import Consumer, Delivery, Transport
 from sim_worker.opening import Sources, default_data
 from sim_worker.worker import SimWorker
@@ -60,15 +59,10 @@ def embedded(data: str | os.PathLike[str] | None) -> Backend:
     client = broker.connect("client")
 
     def tick() -> None:
-        _send(doors.pipeline, worker.tick())
+        doors.pipeline.run(worker.tick)
 
     def close(timeout: float) -> None:
         client.close(timeout)
         transport.close(timeout)
 
     return Backend(client, True, tick, close)
-
-
-def _send(pipeline: Pipeline, replies: Iterable[Reply]) -> None:
-    for reply in replies:
-        pipeline.send(reply)

@@ -15,6 +15,8 @@ from mas_router.orders import FINAL, State
 from mas_router.request import documented_dict
 
 SCHEMA = 1
+_RETCODE_NAMES = {int(code): f"TRADE_RETCODE_{code.name.removeprefix('TRADE_RETCODE_')}" for code in mt5.Retcode}
+_NOT_TOLD = frozenset({"kind", "id", "position", "order_type", "row"})
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TRANSIENT = frozenset(
     {
@@ -32,10 +34,7 @@ def when(ns: int) -> datetime:
 
 
 def retcode_name(retcode: int) -> str:
-    try:
-        return f"TRADE_RETCODE_{mt5.Retcode(retcode).name.removeprefix('TRADE_RETCODE_')}"
-    except ValueError:
-        return ""
+    return _RETCODE_NAMES.get(retcode, "")
 
 
 def status_data(status: Status, report: Report, entry: Entry) -> dict[str, Any]:
@@ -72,9 +71,8 @@ def status_data(status: Status, report: Report, entry: Entry) -> dict[str, Any]:
 
 def execution_data(execution: Execution, report: Report, entry: Entry) -> dict[str, Any]:
     """What `receive_order_execution` gets: price, volume, symbol, time, type; and what is added."""
-    data = execution.model_dump(exclude={"kind", "id", "time", "position", "order_type", "row"})
     return {
-        **data,
+        **{name: value for name, value in execution.__dict__.items() if name not in _NOT_TOLD},
         "time": when(execution.time),
         "time_msc": execution.time // 1_000_000,
         "type": execution.order_type,

@@ -67,6 +67,7 @@ class WallMarket:
         self._seed, self._start, self._find, self._currency = seed, start, find, currency
         self._feeds: dict[str, SyntheticFeed] = {}
         self._seen: dict[str, int] = {}
+        self._tick = -1  # all feeds tick together
 
     def watch(self, symbol: str) -> bool:
         spec = self._find(symbol)
@@ -76,30 +77,29 @@ class WallMarket:
             other = self._find(name)
             if name not in self._feeds and other is not None:
                 self._feeds[name] = SyntheticFeed(self._seed, other, self._start, WALL_INTERVAL)
-                self._seen[name] = -1
+                self._seen[name] = self._tick = -1
         return True
 
     def advance(self, engine: Engine, to: int) -> list[Change]:
-        changes: list[Change] = []
+        tick = (to - self._start) // WALL_INTERVAL
+        if tick <= self._tick:
+            return engine.clock(to)
+        self._tick, changes = tick, []
         active = sorted(engine.active_symbols() & self._feeds.keys())
         if active:
-            changes += self._follow(engine, active, to)
+            changes += self._follow(engine, active, tick)
         for symbol in sorted(self._feeds.keys() - set(active)):
-            changes += self._jump(engine, symbol, to)
+            changes += self._jump(engine, symbol, tick)
         return changes + engine.clock(to)
 
-    def _jump(self, engine: Engine, symbol: str, to: int) -> list[Change]:
+    def _jump(self, engine: Engine, symbol: str, tick: int) -> list[Change]:
         """Nothing rests in this symbol: only its newest tick matters."""
-        index = self._feeds[symbol].index_at(to)
-        if index <= self._seen[symbol]:
-            return []
-        self._seen[symbol] = index
-        return run(engine, symbol, self._feeds[symbol].quotes(index, 1))
+        self._seen[symbol] = tick
+        return run(engine, symbol, self._feeds[symbol].quotes(tick, 1))
 
-    def _follow(self, engine: Engine, active: list[str], to: int) -> list[Change]:
+    def _follow(self, engine: Engine, active: list[str], last: int) -> list[Change]:
         """All ticks of the active symbols, in the order of time, in slices that fit in memory."""
         changes: list[Change] = []
-        last = self._feeds[active[0]].index_at(to)
         first = min(self._seen[symbol] for symbol in active) + 1
         for start in range(first, last + 1, SLICE):
             stop = min(start + SLICE, last + 1)
