@@ -18,7 +18,7 @@ from functools import partial
 from typing import Protocol
 
 from mas._book import Book, Entry
-from mas._dispatch import Inline
+from mas._dispatch import Call, Inline
 from mas._line import Line
 from mas.order_id import Known
 from mas_router import topology
@@ -53,9 +53,11 @@ _PASSING = frozenset({Outcome.OFFLINE, Outcome.BLOCKED, Outcome.NO_ROUTE})
 class Teller(Protocol):
     """Hands what happened to an order to the user's callbacks."""
 
-    def status(self, account: Account, entry: Entry, status: Status, report: Report) -> None: ...
+    def status(self, entry: Entry, status: Status, report: Report) -> list[Call]: ...
 
-    def execution(self, account: Account, entry: Entry, execution: Execution, report: Report) -> None: ...
+    def execution(self, entry: Entry, execution: Execution, report: Report) -> list[Call]: ...
+
+    def deliver(self, account: Account, calls: list[Call]) -> None: ...
 
 
 class Account:
@@ -192,7 +194,7 @@ class Account:
             known = entry.known.state is state
             if not known and self.book.set_state(entry, state, message):
                 status = self._local_status(entry, state, reason, message)
-                self._teller.status(self, entry, status, self._local_report(entry))
+                self._teller.deliver(self, self._teller.status(entry, status, self._local_report(entry)))
             if state is State.DENIED:
                 entry.answered = True
                 self.book.settle(entry)
@@ -229,8 +231,8 @@ class Account:
         with self._lock:
             if not self._is_new(report):
                 return
-            for event in report.events:
-                self._apply(event, report)
+            calls = [call for event in report.events for call in self._apply(event, report)]
+            self._teller.deliver(self, calls)
             if not report.repeated and not report.more:
                 self.horizon = report.horizon
             entry = self.book.find(report.id) if report.id and not report.more else None
@@ -257,19 +259,18 @@ class Account:
         entry.answered = True
         self.book.settle(entry)
 
-    def _apply(self, event: Event, report: Report) -> None:
+    def _apply(self, event: Event, report: Report) -> list[Call]:
+        """Take an event over; the callbacks that it is worth."""
         entry = self._entry_of(event, report)
         if isinstance(event, Execution):
-            if self.book.apply_execution(entry, event):
-                self._teller.execution(self, entry, event, report)
-            return
+            news = self.book.apply_execution(entry, event)
+            return self._teller.execution(entry, event, report) if news else []
         try:
             news = self.book.apply_status(entry, event)
         except IllegalTransition as error:
             log.error("order %s of %s: %s", entry.name, self.target, error)
-            return
-        if news:
-            self._teller.status(self, entry, event, report)
+            return []
+        return self._teller.status(entry, event, report) if news else []
 
     def _entry_of(self, event: Event, report: Report) -> Entry:
         """The order an event is about; one that this client did not send gets an entry when it first shows."""

@@ -21,22 +21,22 @@ class Dispatcher:
     """
 
     def __init__(self) -> None:
-        self._calls: queue.SimpleQueue[Call | None] = queue.SimpleQueue()
+        self._calls: queue.SimpleQueue[list[Call] | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._pending = 0
         self._closed = False
         self._idle = threading.Condition(self._lock)
 
-    def put(self, call: Call) -> None:
+    def put(self, calls: list[Call]) -> None:
         with self._lock:
-            if self._closed:
+            if self._closed or not calls:
                 return
-            self._pending += 1
+            self._pending += len(calls)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="mas-callbacks", daemon=True)
                 self._thread.start()
-            self._calls.put(call)
+            self._calls.put(calls)
 
     def drain(self, timeout: float) -> bool:
         """Wait until every callback has returned; False at the deadline. From inside a callback: at once."""
@@ -61,10 +61,11 @@ class Dispatcher:
             thread.join(timeout)
 
     def _run(self) -> None:
-        while (call := self._calls.get()) is not None:
-            run_safely(call)
+        while (calls := self._calls.get()) is not None:
+            for call in calls:
+                run_safely(call)
             with self._idle:
-                self._pending -= 1
+                self._pending -= len(calls)
                 if not self._pending:
                     self._idle.notify_all()
 
@@ -83,8 +84,8 @@ class Inline:
     def __init__(self) -> None:
         self._calls: deque[Call] = deque()
 
-    def put(self, call: Call) -> None:
-        self._calls.append(call)
+    def put(self, calls: list[Call]) -> None:
+        self._calls.extend(calls)
 
     def run(self) -> None:
         while self._calls:

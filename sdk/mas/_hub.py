@@ -20,7 +20,7 @@ from mas._account import Account, reply_pattern
 from mas._accounts import BacktestAccount, LiveAccount
 from mas._backend import Backend
 from mas._book import Entry
-from mas._dispatch import Dispatcher
+from mas._dispatch import Call, Dispatcher
 from mas._keeper import Keeper
 from mas._line import Line
 from mas._views import execution_data, status_data
@@ -268,33 +268,35 @@ class Hub:
 
     # ---- what users hear -----------------------------------------------------------------------------------------
 
-    def status(self, account: Account, entry: Entry, status: Status, report: Report) -> None:
+    def status(self, entry: Entry, status: Status, report: Report) -> list[Call]:
         public = (entry.subject or entry).identify()
-        if self._hears_status:
-            data = status_data(status, report, entry)
-            if entry.note:  # what was adapted on the way is said once
-                data["message"] = f"{status.message}; {entry.note}" if status.message else entry.note
-                entry.note = ""
-            self._put(account, lambda: self._owner.receive_order_status(public, data))
+        if not self._hears_status:
+            return []
+        data = status_data(status, report, entry)
+        if entry.note:  # what was adapted on the way is said once
+            data["message"] = f"{status.message}; {entry.note}" if status.message else entry.note
+            entry.note = ""
+        return [lambda: self._owner.receive_order_status(public, data)]
 
-    def execution(self, account: Account, entry: Entry, execution: Execution, report: Report) -> None:
+    def execution(self, entry: Entry, execution: Execution, report: Report) -> list[Call]:
         public = entry.identify()
-        if self._hears_execution:
-            data = execution_data(execution, report, entry)
-            self._put(account, lambda: self._owner.receive_order_execution(public, data))
+        if not self._hears_execution:
+            return []
+        data = execution_data(execution, report, entry)
+        return [lambda: self._owner.receive_order_execution(public, data)]
+
+    def deliver(self, account: Account, calls: list[Call]) -> None:
+        if calls:
+            (self.dispatcher if account.inline is None else account.inline).put(calls)
 
     def tell_denied(self, entry: Entry) -> None:
         """An order that was refused before it had an account: its one status."""
-        if not self._hears_status or self.closed:
+        if self.closed:
             return
         text, now = entry.known.message[:1024], time.time_ns()
         status = Status(id=entry.name, state=entry.known.state, message=text, reason="denied", time=now)
-        data = status_data(status, Report(session="local", mode="backtest", seq=0, request=entry.request), entry)
-        public = entry.identify()
-        self.dispatcher.put(lambda: self._owner.receive_order_status(public, data))
-
-    def _put(self, account: Account, call: Callable[[], None]) -> None:
-        (self.dispatcher if account.inline is None else account.inline).put(call)
+        report = Report(session="local", mode="backtest", seq=0, request=entry.request)
+        self.dispatcher.put(self.status(entry, status, report))
 
     # ---- time and end --------------------------------------------------------------------------------------------
 
