@@ -18,7 +18,7 @@ from tests.processes import Workers
 from tests.rabbit import Rabbit, wait_until
 
 OUTAGE_SECONDS = 20.0
-CRASH_SECONDS = 5.0
+CRASH_SECONDS = 8.0  # longer than a call waits for an order in flight, so that later ones are sent in the outage
 ALARM_SECONDS = 4.0
 VALID_FOR = 2.0  # less than the alarm lasts
 IN_FLIGHT = 200
