@@ -167,6 +167,11 @@ def _where(state: State) -> str:
     return next((name for name, group in groups.items() if state in group), "not known")
 
 
+def transitions(_: str) -> str:
+    rows = [(f"`{state}`", ", ".join(t for t in State if t in after)) for state, after in orders.TRANSITIONS.items()]
+    return table(("from", "to"), [(state, after or "(final)") for state, after in rows])
+
+
 def diagram(_: str) -> str:
     return f"```mermaid\n{orders.mermaid()}\n```"
 
@@ -174,7 +179,7 @@ def diagram(_: str) -> str:
 def message_kinds(_: str) -> str:
     parts = [_models("Commands", messages.Command), _models("Answers and events", messages.Reply)]
     inner = (messages.TradeRequest, messages.TradeResult, messages.Status, messages.Execution)
-    return "\n\n".join([*parts, "## Inside messages", *map(_model, inner)])
+    return "\n\n".join([*parts, "## Inside messages", *(_model(model) for model in inner)])
 
 
 def _models(title: str, union: Any) -> str:
@@ -309,6 +314,7 @@ PARTS: Final[Mapping[str, Callable[[str], str]]] = {
     "params": parameters,
     "event": event_fields,
     "states": states,
+    "transitions": transitions,
     "diagram": diagram,
     "messages": message_kinds,
     "topology": topology_tables,

@@ -34,7 +34,7 @@ EXPECTED = {
         r"status 1000001 FILLED Request executed\nexecution 1000001 buy 1\.",
         r"status 1000002 ACCEPTED Request executed\nstatus 1000002 CANCELED Request executed",
         r"execution 1000003 sell 1\.\d+ -?\d",
-        r"status Invalid volume: .* REJECTED",
+        r"status Invalid volume.* REJECTED",
     ],
     "backtest.py": [r"Tue 11:18 tp \+29\.00", r"5 trades, profit -55\.00"],
     "doubt.py": [r"in the market, ticket 1000001"],
