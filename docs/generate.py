@@ -132,7 +132,7 @@ def _parameter(item: Any, hint: Any) -> tuple[str, str, str, str] | None:
     if kind.allowed.startswith("one of") and not re.match(r"one of -?\d", kind.allowed):
         usual = "str"
     short = next((short for start, short in SHORT.items() if kind.allowed.startswith(start)), kind.allowed)
-    allowed = short.format(*re.findall(r"\d+", kind.allowed)).replace("1e+", "1e")
+    allowed = short.format(*re.findall(r"\d+", kind.allowed)).replace("1e+", "1e").replace(str(2**63 - 1), "2^63-1")
     return (key[0] if key else item.name), usual, _default(item.default, usual), allowed
 
 
