@@ -23,9 +23,10 @@ from sim_worker.worker import SimWorker
 
 log = logging.getLogger("mas.sim_worker")
 
-SESSION_PREFETCH = 1000
+SESSION_PREFETCH = 2000
 BEAT_SECONDS = 1.0
 POLL_SECONDS = 0.02
+SIGNAL_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,8 @@ class Runner:
         self._doors.accept(True)
         _spare_the_collector()
         log.info("simulator worker %s serves %s", self.name, self._transport.address)
-        self.stop.wait()
+        while not self.stop.wait(SIGNAL_SECONDS):
+            pass  # Python runs a signal's handler in the main thread, and the kernel may wake another one for it
         self._drain()
 
     def _drain(self) -> None:
