@@ -104,6 +104,11 @@ class Lane:
         self._channel: Channel | None = connection.channel(on_open_callback=self._on_open)
         self._channel.add_on_close_callback(self._on_close)
 
+    @property
+    def is_pressed(self) -> bool:
+        """Half of the prefetch is held: the broker may soon wait for acks."""
+        return 2 * len(self._held) >= self.subscription.prefetch
+
     def settle(self, acked: list[int], rejected: list[int]) -> None:
         """Send the acks and rejects that have come together."""
         channel = self._channel

@@ -46,6 +46,7 @@ class IoThread:
         self._calls: deque[Call] = deque()
         self._lock = threading.Lock()
         self._awake = False
+        self._dozing = False
         self._stopping = False
         self._dead = False
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
@@ -70,6 +71,16 @@ class IoThread:
             self.loop.call_later(0, self._turn)  # needs no byte through the wake-up pipe
         else:
             self.loop.add_callback_threadsafe(self._turn)
+
+    def wake_in(self, delay: float) -> None:
+        """Have a turn after `delay` seconds at the latest. Only on this thread; cheap when one is due already."""
+        if not self._awake and not self._dozing:
+            self._dozing = True
+            self.loop.call_later(delay, self._end_doze)
+
+    def _end_doze(self) -> None:
+        self._dozing = False
+        self._turn()
 
     def post(self, call: Call) -> None:
         """Run `call` on this thread. Any thread. Raises Closed when the thread has ended; else it will run."""
@@ -109,7 +120,7 @@ class IoThread:
                 log.exception("the I/O loop failed; connecting again")
                 guarded(self._on_crash)
                 time.sleep(CRASH_PAUSE)
-                self._awake = False  # the turn that was due may have been dropped with the round that failed
+                self._awake = self._dozing = False  # what was due may have been dropped with the round that failed
                 self.wake()
         with self._lock:
             self._dead = True

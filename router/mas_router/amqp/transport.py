@@ -32,6 +32,7 @@ log = logging.getLogger("mas.amqp")
 MAX_TTL_MS = 2**32 - 1
 MAX_PREFETCH = 2000  # a quorum queue takes no more
 CONSUME_SECONDS = 10.0
+ACKS, ACK_SECONDS = 64, 0.01
 
 Answer = tuple[object, Refusal | None]
 
@@ -286,8 +287,12 @@ class AmqpTransport:
     # On any thread
 
     def _settle(self, lane: Lane, tag: int, acked: bool) -> None:
+        """Acks may wait a little, so that one frame settles many, unless the consumer's prefetch runs out meanwhile."""
         self._settled.append((lane, tag, acked))
-        self._io.wake()
+        if acked and self._io.here and len(self._settled) < ACKS and not lane.is_pressed:
+            self._io.wake_in(ACK_SECONDS)
+        else:
+            self._io.wake()
 
     def _answer_leftovers(self) -> None:
         """After the I/O thread. What was appended before `_ended` was set, its last act finds; the rest, this call."""
