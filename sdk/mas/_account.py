@@ -57,7 +57,11 @@ class Teller(Protocol):
 
     def execution(self, entry: Entry, execution: Execution, report: Report) -> list[Call]: ...
 
-    def deliver(self, account: Account, calls: list[Call]) -> None: ...
+    def deliver(self, account: Account, calls: list[Call]) -> None:
+        """Give callbacks their place in the order."""
+
+    def wake(self) -> None:
+        """Let the callbacks run, after the answer is where somebody waits for it."""
 
 
 class Account:
@@ -200,6 +204,7 @@ class Account:
                 self.book.settle(entry)
         if final:
             self._resolve_future(entry)
+        self._teller.wake()
 
     def _local_status(self, entry: Entry, state: State, reason: str, message: str) -> Status:
         return Status(
@@ -240,6 +245,7 @@ class Account:
                 self._answered(entry, report)
         if entry is not None:
             self._resolve_future(entry)
+        self._teller.wake()
 
     def _is_new(self, report: Report) -> bool:
         if report.repeated or not report.events:

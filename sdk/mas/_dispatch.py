@@ -21,7 +21,8 @@ class Dispatcher:
     """
 
     def __init__(self) -> None:
-        self._calls: queue.SimpleQueue[list[Call] | None] = queue.SimpleQueue()
+        self._calls: deque[Call] = deque()
+        self._tokens: queue.SimpleQueue[bool] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._pending = 0
@@ -29,14 +30,21 @@ class Dispatcher:
         self._idle = threading.Condition(self._lock)
 
     def put(self, calls: list[Call]) -> None:
+        """Give callbacks their place in the order. They run once `wake` is called."""
         with self._lock:
-            if self._closed or not calls:
-                return
-            self._pending += len(calls)
+            if not self._closed:
+                self._pending += len(calls)
+                self._calls.extend(calls)
+
+    def wake(self) -> None:
+        """Let the callbacks run. Apart from `put`, so that who waits for an answer gets it first."""
+        if not self._calls:
+            return
+        with self._lock:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="mas-callbacks", daemon=True)
                 self._thread.start()
-            self._calls.put(calls)
+        self._tokens.put(True)
 
     def drain(self, timeout: float) -> bool:
         """Wait until every callback has returned; False at the deadline. From inside a callback: at once."""
@@ -56,18 +64,25 @@ class Dispatcher:
         with self._lock:
             self._closed = True
             thread = self._thread
-            self._calls.put(None)
+        self._tokens.put(False)
         if thread is not None and thread is not threading.current_thread():
             thread.join(timeout)
 
     def _run(self) -> None:
-        while (calls := self._calls.get()) is not None:
-            for call in calls:
-                run_safely(call)
-            with self._idle:
-                self._pending -= len(calls)
-                if not self._pending:
-                    self._idle.notify_all()
+        running = True
+        while running:
+            running = self._tokens.get()
+            done = 0
+            while self._calls:
+                run_safely(self._calls.popleft())
+                done += 1
+            self._finish(done)
+
+    def _finish(self, done: int) -> None:
+        with self._idle:
+            self._pending -= done
+            if not self._pending:
+                self._idle.notify_all()
 
 
 def run_safely(call: Call) -> None:

@@ -23,7 +23,7 @@ from mas._book import Entry
 from mas._dispatch import Call, Dispatcher
 from mas._keeper import Keeper
 from mas._line import Line
-from mas._views import execution_data, status_data
+from mas._views import StatusView, execution_data
 from mas.order_id import OrderId
 from mas_router import topology
 from mas_router.errors import CallerError, Closed, MasError
@@ -272,22 +272,22 @@ class Hub:
         public = (entry.subject or entry).identify()
         if not self._hears_status:
             return []
-        data = status_data(status, report, entry)
-        if entry.note:  # what was adapted on the way is said once
-            data["message"] = f"{status.message}; {entry.note}" if status.message else entry.note
-            entry.note = ""
-        return [lambda: self._owner.receive_order_status(public, data)]
+        view = StatusView(status, report, entry)
+        return [lambda: self._owner.receive_order_status(public, view.data())]
 
     def execution(self, entry: Entry, execution: Execution, report: Report) -> list[Call]:
         public = entry.identify()
         if not self._hears_execution:
             return []
-        data = execution_data(execution, report, entry)
-        return [lambda: self._owner.receive_order_execution(public, data)]
+        name = entry.name
+        return [lambda: self._owner.receive_order_execution(public, execution_data(execution, report, name))]
 
     def deliver(self, account: Account, calls: list[Call]) -> None:
         if calls:
             (self.dispatcher if account.inline is None else account.inline).put(calls)
+
+    def wake(self) -> None:
+        self.dispatcher.wake()
 
     def tell_denied(self, entry: Entry) -> None:
         """An order that was refused before it had an account: its one status."""
@@ -297,6 +297,7 @@ class Hub:
         status = Status(id=entry.name, state=entry.known.state, message=text, reason="denied", time=now)
         report = Report(session="local", mode="backtest", seq=0, request=entry.request)
         self.dispatcher.put(self.status(entry, status, report))
+        self.dispatcher.wake()
 
     # ---- time and end --------------------------------------------------------------------------------------------
 

@@ -37,39 +37,53 @@ def retcode_name(retcode: int) -> str:
     return _RETCODE_NAMES.get(retcode, "")
 
 
-def status_data(status: Status, report: Report, entry: Entry) -> dict[str, Any]:
-    """What `receive_order_status` gets: status, retcode, message, request, action; and what is added."""
-    known = entry.known
-    data: dict[str, Any] = {
-        "status": status.retcode,
-        "retcode": status.retcode,
-        "retcode_name": retcode_name(status.retcode),
-        "message": status.message,
-        "request": documented_dict(report.request or entry.request),
-        "state": status.state.value,
-        "reason": status.reason,
-        "client_order_id": entry.name,
-        "ticket": status.ticket or known.ticket,
-        "position_id": status.position or known.position,
-        "order_type": status.order_type or entry.order_type,
-        "symbol": status.symbol or entry.request.symbol,
-        "volume": status.volume or entry.request.volume,
-        "filled_volume": known.filled,
-        "remaining_volume": round((status.volume or entry.request.volume) - known.filled, 8),
-        "price": status.price,
-        "final": status.state in FINAL,
-        "outcome": "ambiguous" if status.state is State.UNKNOWN else "definitive",
-        "reconciled": entry.reconciled,
-        "retryable": status.retcode in _TRANSIENT,
-        "time": when(status.time),
-        **_common(report, status.magic or entry.request.magic),
-    }
-    if status.verb != "send":
-        data["action"] = status.verb
-    return data
+class StatusView:
+    """What was known of an order when a status came. The dictionary is made on the thread that hands it to the user."""
+
+    __slots__ = ("_entry", "_filled", "_note", "_position", "_reconciled", "_report", "_status", "_ticket")
+
+    def __init__(self, status: Status, report: Report, entry: Entry) -> None:
+        known = entry.known
+        self._status, self._report, self._entry = status, report, entry
+        self._ticket = status.ticket or known.ticket
+        self._position = status.position or known.position
+        self._filled, self._reconciled = known.filled, entry.reconciled
+        self._note, entry.note = entry.note, ""  # what was adapted on the way is said once
+
+    def data(self) -> dict[str, Any]:
+        """What `receive_order_status` gets: status, retcode, message, request, action; and what is added."""
+        status, report, request = self._status, self._report, self._entry.request
+        volume = status.volume or request.volume
+        data: dict[str, Any] = {
+            "status": status.retcode,
+            "retcode": status.retcode,
+            "retcode_name": retcode_name(status.retcode),
+            "message": "; ".join(filter(None, (status.message, self._note))),
+            "request": documented_dict(report.request or request),
+            "state": status.state.value,
+            "reason": status.reason,
+            "client_order_id": self._entry.name,
+            "ticket": self._ticket,
+            "position_id": self._position,
+            "order_type": status.order_type or self._entry.order_type,
+            "symbol": status.symbol or request.symbol,
+            "volume": volume,
+            "filled_volume": self._filled,
+            "remaining_volume": round(volume - self._filled, 8),
+            "price": status.price,
+            "final": status.state in FINAL,
+            "outcome": "ambiguous" if status.state is State.UNKNOWN else "definitive",
+            "reconciled": self._reconciled,
+            "retryable": status.retcode in _TRANSIENT,
+            "time": when(status.time),
+            **_common(report, status.magic or request.magic),
+        }
+        if status.verb != "send":
+            data["action"] = status.verb
+        return data
 
 
-def execution_data(execution: Execution, report: Report, entry: Entry) -> dict[str, Any]:
+def execution_data(execution: Execution, report: Report, client_order_id: str) -> dict[str, Any]:
     """What `receive_order_execution` gets: price, volume, symbol, time, type; and what is added."""
     return {
         **{name: value for name, value in execution.__dict__.items() if name not in _NOT_TOLD},
@@ -77,7 +91,7 @@ def execution_data(execution: Execution, report: Report, entry: Entry) -> dict[s
         "time_msc": execution.time // 1_000_000,
         "type": execution.order_type,
         "position_id": execution.position,
-        "client_order_id": entry.name,
+        "client_order_id": client_order_id,
         **_common(report, execution.magic),
     }
 
