@@ -89,7 +89,7 @@ def run_safely(call: Call) -> None:
     """An exception in a user's callback is logged and must not stop the next one."""
     try:
         call()
-    except Exception:
+    except BaseException:  # a sys.exit() would end this thread, and with it every later callback
         log.exception("a callback raised an exception")
 
 

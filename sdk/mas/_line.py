@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
 from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import suppress
 from typing import Protocol
@@ -105,8 +105,8 @@ class Line:
         future.add_done_callback(lambda _: self._calls.pop(command.id, None))
 
         def on_outcome(outcome: Outcome) -> None:
-            if outcome is not Outcome.CONFIRMED and not future.done():
-                future.set_exception(_no_answer(outcome, self.describe(outcome, target)))
+            if outcome is not Outcome.CONFIRMED:
+                _fail(future, _no_answer(outcome, self.describe(outcome, target)))
 
         self.send(exchange, key, command, on_outcome, ttl_ms)
         return future
@@ -118,8 +118,7 @@ class Line:
     def fail_calls(self, error: MasError) -> None:
         """Nobody will answer any more."""
         for future in list(self._calls.values()):
-            if not future.done():
-                future.set_exception(error)
+            _fail(future, error)
 
     # ---- on the transport's thread -------------------------------------------------------------------------------
 
@@ -143,8 +142,8 @@ class Line:
 
     def _bounced(self, command_id: str, reason: str) -> None:
         future = self._calls.get(command_id)
-        if future is not None and not future.done():
-            future.set_exception(NotConnected(f"nobody took the command in time ({reason})"))
+        if future is not None:
+            _fail(future, NotConnected(f"nobody took the command in time ({reason})"))
         else:
             self._listener.on_bounce(command_id, reason)
 
@@ -155,12 +154,17 @@ class Line:
         if future is not None and not (isinstance(message, Report) and message.more):
             if isinstance(message, Report):
                 self._listener.on_report(message)
-            if not future.done():
+            with suppress(InvalidStateError):
                 future.set_result(message)
         elif isinstance(message, Report):
             self._listener.on_report(message)
         elif isinstance(message, Refused):
             self._listener.on_refused(message)
+
+
+def _fail(future: Future[Message], error: MasError) -> None:
+    with suppress(InvalidStateError):  # the answer came at the same time, from another thread
+        future.set_exception(error)
 
 
 def accepted(answer: Message) -> Message:
