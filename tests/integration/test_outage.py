@@ -13,7 +13,7 @@ from contextlib import contextmanager
 import pytest
 
 from mas import OrderId, State
-from tests.clients import Recorder, assert_every_order_has_one_truth, settled
+from tests.clients import SIMULATED, Heard, Recorder, assert_every_order_has_one_truth, settled
 from tests.processes import Workers
 from tests.rabbit import Rabbit, wait_until
 
@@ -23,6 +23,7 @@ ALARM_SECONDS = 4.0
 VALID_FOR = 2.0  # less than the alarm lasts
 IN_FLIGHT = 200
 CALLERS = 4
+RESTING, POINT = 40, 0.00001
 PACE_SECONDS = 0.05
 ORDER_SECONDS = 5.0  # an order's deadline, by default
 CALL_SECONDS = 10.0  # 5 s to the deadline of an order, one more of grace, and a machine that is busy
@@ -81,6 +82,29 @@ def owned(rabbit: Rabbit) -> Iterator[Rabbit]:
     yield rabbit
 
 
+def rest(client: Recorder, bought: list[Heard]) -> list[OrderId]:
+    """Stop orders on both sides of a market in which every second fills some: they go on during an outage."""
+    price = float(bought[0].data["price"])
+    levels = [("buy_stop", n) for n in range(2, RESTING)] + [("sell_stop", -n) for n in range(12, RESTING)]
+    placed = [
+        client.send_order(client.market_order(order_type=kind, price=round(price + points * POINT, 5)))
+        for kind, points in levels
+    ]
+    return [order for order in placed if order.ok]  # the market may have passed the nearest ones meanwhile
+
+
+def cancel(client: Recorder, orders: list[OrderId]) -> None:
+    """Cancel what is not filled: from here on nothing changes by itself."""
+    for order in (order for order in orders if not order.final):
+        assert client.cancel_order({"order_id": order, **SIMULATED}) or order.state is State.FILLED
+
+
+def filled_between(client: Recorder, orders: list[OrderId], start: float, end: float) -> int:
+    names = {order.client_order_id for order in orders}
+    deals = [heard for heard in list(client.heard) if heard.kind == "execution" and heard.order in names]
+    return sum(start < deal.data["time"].timestamp() < end for deal in deals)
+
+
 @contextmanager
 def alarm(rabbit: Rabbit) -> Iterator[None]:
     """RabbitMQ is out of memory meanwhile, and takes nothing."""
@@ -114,6 +138,8 @@ def test_orders_survive_an_outage_of_the_broker_and_none_is_done_twice(
     with Recorder(rabbit_url) as client:
         first = client.send_order(client.market_order())
         assert first.ok, first
+        client.wait_heard(lambda: bool(client.of(first.client_order_id, "execution")), "an execution")
+        resting = rest(client, client.of(first.client_order_id, "execution"))
         callers = Callers(client)
         with callers.calling():
             wait_until(lambda: callers.states()["FILLED"] > 20, "orders to flow")
@@ -123,18 +149,22 @@ def test_orders_survive_an_outage_of_the_broker_and_none_is_done_twice(
             flying: list[Future[OrderId]] = [client.submit(client.market_order()) for _ in range(IN_FLIGHT)]
             broken(owned)
             worker.send_signal(signal.SIGCONT)
+            gone = time.time()
             time.sleep(seconds)  # the subject of the test
+            back = time.time()
             denied, filled = callers.states()["DENIED"], callers.states()["FILLED"]
             owned.start()
             wait_until(lambda: callers.states()["FILLED"] > filled + 20, "orders to flow again", RECOVERY_SECONDS)
         flown = [future.result(CALL_SECONDS) for future in flying]
-        orders = [first, *flown, *callers.orders]
+        cancel(client, resting)
+        orders = [first, *resting, *flown, *callers.orders]
         wait_until(lambda: settled(orders), "every order to be resolved", RECOVERY_SECONDS)
 
         assert callers.errors == []
         assert callers.slowest < CALL_SECONDS
         assert denied > 0, "callers were told during the outage that nothing is sent"
-        assert {order.state for order in orders} <= {State.FILLED, State.DENIED, State.STALE}
+        assert {order.state for order in [first, *flown, *callers.orders]} <= {State.FILLED, State.DENIED, State.STALE}
+        assert filled_between(client, resting, gone, back), "the market moved during the outage"
         assert_every_order_has_one_truth(client, orders)
         sent = callers.sent | {order.client_order_id: left for order in flown}
         assert_none_was_late(client, sent, ORDER_SECONDS)
