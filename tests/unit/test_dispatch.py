@@ -6,16 +6,21 @@ import threading
 
 import pytest
 
-from mas._dispatch import Dispatcher, Inline
+from mas._dispatch import Call, Dispatcher, Inline
 
 SOON = 5.0
+
+
+def give(dispatcher: Dispatcher, calls: list[Call]) -> None:
+    dispatcher.put(calls)
+    dispatcher.wake()
 
 
 def test_calls_run_in_order_on_one_thread_that_is_not_the_callers() -> None:
     dispatcher = Dispatcher()
     seen: list[object] = []
     for number in range(100):
-        dispatcher.put([lambda number=number: seen.append((number, threading.get_ident()))])  # type: ignore[misc]
+        give(dispatcher, [lambda number=number: seen.append((number, threading.get_ident()))])  # type: ignore[misc]
     assert dispatcher.drain(SOON)
     assert [number for number, _ in seen] == list(range(100))
     (thread,) = {thread for _, thread in seen}
@@ -34,8 +39,8 @@ def test_without_a_call_there_is_no_thread() -> None:
 def test_an_exception_is_logged_and_the_next_call_runs(caplog: pytest.LogCaptureFixture) -> None:
     dispatcher = Dispatcher()
     seen: list[object] = []
-    dispatcher.put([lambda: 1 // 0])  # type: ignore[arg-type, return-value]
-    dispatcher.put([lambda: seen.append(1)])
+    give(dispatcher, [lambda: 1 // 0])  # type: ignore[arg-type, return-value]
+    give(dispatcher, [lambda: seen.append(1)])
     assert dispatcher.drain(SOON)
     assert seen == [1]
     assert "ZeroDivisionError" in caplog.text
@@ -45,8 +50,8 @@ def test_an_exception_is_logged_and_the_next_call_runs(caplog: pytest.LogCapture
 def test_draining_inside_a_call_returns_at_once() -> None:
     dispatcher = Dispatcher()
     results: list[bool] = []
-    dispatcher.put([lambda: results.append(dispatcher.drain(SOON))])
-    dispatcher.put([lambda: results.append(True)])
+    give(dispatcher, [lambda: results.append(dispatcher.drain(SOON))])
+    give(dispatcher, [lambda: results.append(True)])
     assert dispatcher.drain(SOON)
     assert results == [True, True]
     dispatcher.close(SOON)
@@ -54,7 +59,7 @@ def test_draining_inside_a_call_returns_at_once() -> None:
 
 def test_draining_gives_up_at_its_deadline() -> None:
     dispatcher, go = Dispatcher(), threading.Event()
-    dispatcher.put([lambda: go.wait(SOON) and None])
+    give(dispatcher, [lambda: go.wait(SOON) and None])
     assert not dispatcher.drain(0.01)
     go.set()
     assert dispatcher.drain(SOON)
@@ -65,9 +70,9 @@ def test_after_close_nothing_runs_and_no_thread_is_left() -> None:
     dispatcher = Dispatcher()
     seen: list[object] = []
     before = set(threading.enumerate())
-    dispatcher.put([lambda: seen.append("before")])
+    give(dispatcher, [lambda: seen.append("before")])
     dispatcher.close(SOON)
-    dispatcher.put([lambda: seen.append("after")])
+    give(dispatcher, [lambda: seen.append("after")])
     assert seen == ["before"], "what was due ran"
     assert dispatcher.drain(0)
     assert set(threading.enumerate()) <= before
@@ -76,7 +81,7 @@ def test_after_close_nothing_runs_and_no_thread_is_left() -> None:
 def test_closing_twice_and_inside_a_call_ends_the_thread() -> None:
     dispatcher = Dispatcher()
     before = set(threading.enumerate())
-    dispatcher.put([lambda: dispatcher.close(SOON)])
+    give(dispatcher, [lambda: dispatcher.close(SOON)])
     assert dispatcher.drain(SOON)
     dispatcher.close(SOON)
     assert set(threading.enumerate()) <= before
@@ -88,17 +93,30 @@ def test_a_callback_that_exits_does_not_take_the_later_ones_with_it(caplog: pyte
 
     dispatcher = Dispatcher()
     seen: list[object] = []
-    dispatcher.put([leave, lambda: seen.append(1)])
-    dispatcher.put([lambda: seen.append(2)])
+    give(dispatcher, [leave, lambda: seen.append(1)])
+    give(dispatcher, [lambda: seen.append(2)])
     assert dispatcher.drain(SOON)
     assert seen == [1, 2]
     assert "SystemExit" in caplog.text
     dispatcher.close(SOON)
 
 
+def test_calls_wait_for_the_word_to_run_and_keep_their_place() -> None:
+    dispatcher = Dispatcher()
+    seen: list[object] = []
+    dispatcher.put([lambda: seen.append(1)])
+    dispatcher.put([lambda: seen.append(2)])
+    assert not dispatcher.drain(0)
+    assert seen == []
+    dispatcher.wake()
+    assert dispatcher.drain(SOON)
+    assert seen == [1, 2]
+    dispatcher.close(SOON)
+
+
 def test_nothing_to_call_starts_nothing() -> None:
     dispatcher, before = Dispatcher(), threading.active_count()
-    dispatcher.put([])
+    give(dispatcher, [])
     assert dispatcher.drain(0)
     assert threading.active_count() == before
 

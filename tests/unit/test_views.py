@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
 from mas._book import Entry
-from mas._views import execution_data, record, retcode_name, status_data, when
+from mas._views import StatusView, execution_data, record, retcode_name, when
 from mas.order_id import Known
 from mas_router import mt5
 from mas_router.messages import Execution, Report, Status, TradeRequest
@@ -30,6 +31,10 @@ EXECUTION = COMMON | {
 
 def entry() -> Entry:
     return Entry(Known("mine"), REQUEST, "sell")
+
+
+def status_data(status: Status, report: Report, entry: Entry) -> dict[str, Any]:
+    return StatusView(status, report, entry).data()
 
 
 def status(**changes: object) -> Status:
@@ -81,7 +86,7 @@ def test_an_execution_has_the_documented_names_and_no_other() -> None:
         id="mine", deal=1, ticket=5, position=9, symbol="EURUSD", order_type="sell_limit", side="sell", entry="in",
         reason="expert", volume=0.3, price=1.1, time=1_704_067_200_123_456_789,
     )  # fmt: skip
-    data = execution_data(deal, REPORT, entry())
+    data = execution_data(deal, REPORT, "mine")
     assert set(data) == EXECUTION
     assert (data["type"], data["side"], data["position_id"]) == ("sell_limit", "sell", 9)
     assert data["time"] == datetime(2024, 1, 1, 0, 0, 0, 123456, tzinfo=UTC)
@@ -96,6 +101,21 @@ def test_times_are_aware_and_exact_to_the_microsecond() -> None:
 @pytest.mark.parametrize("retcode", mt5.Retcode)
 def test_every_return_code_has_its_name(retcode: mt5.Retcode) -> None:
     assert getattr(mt5, retcode_name(retcode)) == retcode
+
+
+def test_what_was_adapted_on_the_way_is_said_once() -> None:
+    order = entry()
+    order.note = "the expiration was dropped"
+    first, second = (StatusView(status(message="done"), REPORT, order).data() for _ in range(2))
+    assert (first["message"], second["message"]) == ("done; the expiration was dropped", "done")
+
+
+def test_a_view_keeps_what_was_known_when_the_status_came() -> None:
+    order = entry()
+    view = StatusView(status(), REPORT, order)
+    order.known.filled, order.known.ticket, order.reconciled = 0.3, 99, True
+    data = view.data()
+    assert (data["filled_volume"], data["ticket"], data["reconciled"]) == (0.0, 0, False)
 
 
 def test_an_unknown_return_code_has_no_name() -> None:
