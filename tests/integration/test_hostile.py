@@ -394,16 +394,20 @@ class Wire:
 PROGRAM = """
 import sys, mas
 
+def say(*words):  # in one piece, because two threads do
+    sys.stdout.write(" ".join(map(str, words)) + "\\n")
+    sys.stdout.flush()
+
 class Strategy(mas.Client):
     def receive_order_status(self, order_id, status_data):
-        print("status", status_data["state"], flush=True)
+        say("status", status_data["state"])
 
 BUY = dict(symbol="EURUSD", order_type="buy", volume=0.1, backtest_toggle=True)
 client = Strategy()
-print("first", client.send_order(BUY).ok, flush=True)
+say("first", client.send_order(BUY).ok)
 sys.stdin.readline()
 future = client.submit(BUY)
-print("end", flush=True)
+say("end")
 """
 
 
