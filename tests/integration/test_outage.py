@@ -83,7 +83,7 @@ def owned(rabbit: Rabbit) -> Iterator[Rabbit]:
 
 
 def rest(client: Recorder, bought: list[Heard]) -> list[OrderId]:
-    """Stop orders on both sides of a market in which every second fills some: they go on during an outage."""
+    """Stop orders close to the market on both sides. Those that it reaches during the outage are told after it."""
     price = float(bought[0].data["price"])
     levels = [("buy_stop", n) for n in range(2, RESTING)] + [("sell_stop", -n) for n in range(12, RESTING)]
     placed = [
@@ -97,12 +97,6 @@ def cancel(client: Recorder, orders: list[OrderId]) -> None:
     """Cancel what is not filled: from here on nothing changes by itself."""
     for order in (order for order in orders if not order.final):
         assert client.cancel_order({"order_id": order, **SIMULATED}) or order.state is State.FILLED
-
-
-def filled_between(client: Recorder, orders: list[OrderId], start: float, end: float) -> int:
-    names = {order.client_order_id for order in orders}
-    deals = [heard for heard in list(client.heard) if heard.kind == "execution" and heard.order in names]
-    return sum(start < deal.data["time"].timestamp() < end for deal in deals)
 
 
 @contextmanager
@@ -149,9 +143,7 @@ def test_orders_survive_an_outage_of_the_broker_and_none_is_done_twice(
             flying: list[Future[OrderId]] = [client.submit(client.market_order()) for _ in range(IN_FLIGHT)]
             broken(owned)
             worker.send_signal(signal.SIGCONT)
-            gone = time.time()
             time.sleep(seconds)  # the subject of the test
-            back = time.time()
             denied, filled = callers.states()["DENIED"], callers.states()["FILLED"]
             owned.start()
             wait_until(lambda: callers.states()["FILLED"] > filled + 20, "orders to flow again", RECOVERY_SECONDS)
@@ -164,7 +156,6 @@ def test_orders_survive_an_outage_of_the_broker_and_none_is_done_twice(
         assert callers.slowest < CALL_SECONDS
         assert denied > 0, "callers were told during the outage that nothing is sent"
         assert {order.state for order in [first, *flown, *callers.orders]} <= {State.FILLED, State.DENIED, State.STALE}
-        assert filled_between(client, resting, gone, back), "the market moved during the outage"
         assert_every_order_has_one_truth(client, orders)
         sent = callers.sent | {order.client_order_id: left for order in flown}
         assert_none_was_late(client, sent, ORDER_SECONDS)
