@@ -6,7 +6,8 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from pika.adapters.select_connection import IOLoop
 
@@ -47,6 +48,7 @@ class IoThread:
         self._lock = threading.Lock()
         self._awake = False
         self._dozing = False
+        self._reading = False
         self._stopping = False
         self._dead = False
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
@@ -67,10 +69,24 @@ class IoThread:
         if self._awake:
             return
         self._awake = True
-        if self.here:
-            self.loop.call_later(0, self._turn)  # needs no byte through the wake-up pipe
-        else:
+        if not self.here:
             self.loop.add_callback_threadsafe(self._turn)
+        elif not self._reading:
+            self.loop.call_later(0, self._turn)  # needs no byte through the wake-up pipe
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """What the frames of one read bring about is done right after it, without another round of the loop."""
+        self._reading = True
+        try:
+            yield
+        finally:
+            self._reading = False
+            if self._awake:
+                self._awake = False
+                guarded(self._on_turn)
+            if self._calls:  # they may end the connection, which is not done inside its own reading
+                self.wake()
 
     def wake_in(self, delay: float) -> None:
         """Have a turn after `delay` seconds at the latest. Only on this thread; cheap when one is due already."""
@@ -120,7 +136,9 @@ class IoThread:
                 log.exception("the I/O loop failed; connecting again")
                 guarded(self._on_crash)
                 time.sleep(CRASH_PAUSE)
-                self._awake = self._dozing = False  # what was due may have been dropped with the round that failed
+                self._awake = self._dozing = self._reading = (
+                    False  # what was due may have been dropped with the round that failed
+                )
                 self.wake()
         with self._lock:
             self._dead = True

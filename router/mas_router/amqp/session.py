@@ -113,13 +113,15 @@ class Session:
 
     def _connect(self, role: str) -> Wire:
         shared = self._shared
-        return Wire(
+        wire = Wire(
             parameters(self.address, shared.settings, role, shared.context),
             on_open_callback=self._on_open,
             on_open_error_callback=self._on_down,
             on_close_callback=self._on_down,
             custom_ioloop=self._io.loop,
         )
+        wire.reading = self._io.reading
+        return wire
 
     def _on_open(self, connection: Wire) -> None:
         if not self._over and all(each.is_open for each in self._connections.values()):

@@ -1,12 +1,12 @@
 """A pika connection that can write many frames at once, and can be cut at once.
 
-The one file that reaches below pika's public methods, in two places, for reasons that are given there.
+The one file that reaches below pika's public methods, in three places, for reasons that are given there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import pika
 from pika import exceptions as pika_errors
@@ -16,6 +16,8 @@ class Wire(pika.SelectConnection):  # type: ignore[misc]  # pika ships no types
     """`pika.SelectConnection`, corked on demand."""
 
     _cork: list[bytes] | None = None
+    #: Around the handling of what one read of the socket brought.
+    reading: Callable[[], AbstractContextManager[None]] = nullcontext
 
     @contextmanager
     def corked(self) -> Iterator[None]:
@@ -40,6 +42,10 @@ class Wire(pika.SelectConnection):  # type: ignore[misc]  # pika ships no types
         """Close the socket without a word. The public `close` waits for an answer over a line that may be dead."""
         if not self.is_closed:
             self._terminate_stream(pika_errors.StreamLostError("cut"))
+
+    def _on_data_available(self, data_in: bytes) -> None:
+        with self.reading():
+            super()._on_data_available(data_in)
 
     def _adapter_emit_data(self, data: bytes) -> None:
         if self._cork is None:
