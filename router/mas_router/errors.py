@@ -43,6 +43,10 @@ class SessionLost(RemoteError):
     """The worker that held the simulated account is gone, and the account with it."""
 
 
+class Busy(RemoteError):
+    """Every worker that could take this is at its limit."""
+
+
 class TransportError(MasError):
     """The message broker could not be used."""
 

@@ -12,11 +12,10 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import InvalidStateError
-from contextlib import suppress
 from functools import partial
 from typing import Protocol
 
+from mas._answering import answer, check_may_wait
 from mas._book import Book, Entry
 from mas._dispatch import Call, Inline
 from mas._line import Line
@@ -101,6 +100,7 @@ class Account:
 
     def call(self, command: Command, timeout: float) -> Message:
         """Ask the worker and wait. Raises RemoteError, NotConnected."""
+        check_may_wait()
         if self.lost:
             raise SessionLost(self.lost)
         return self.line.call(self.exchange, self.key(command), command, timeout, self.target)
@@ -228,8 +228,7 @@ class Account:
         )
 
     def _resolve_future(self, entry: Entry) -> None:
-        with suppress(InvalidStateError):  # the answer and the end of patience may come at the same time
-            entry.future.set_result(entry.identify())
+        answer(entry.future, entry.identify())
 
     def on_report(self, report: Report) -> None:
         """Take over what a worker reports; repeated deliveries of the same report change nothing."""

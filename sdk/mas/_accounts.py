@@ -9,13 +9,13 @@ from mas._account import NS, Account, Teller
 from mas._book import Entry
 from mas._line import Line
 from mas_router import topology
-from mas_router.errors import NotConnected, RemoteError, SessionLost, TopologyError
+from mas_router.errors import Busy, NotConnected, RemoteError, SessionLost, TopologyError
 from mas_router.messages import Attach, Close, Command, Message, Open, Opened, Ping, Trade
 from mas_router.transport import Outcome
 
 #: How long a session's queue may be missing before its worker counts as gone, and how long after a reconnect.
 MISSING_NS, SETTLING_NS = 3 * NS, 30 * NS
-BUSY_TRIES = 20
+BUSY_PAUSE = 0.1
 
 
 class BacktestAccount(Account):
@@ -52,10 +52,10 @@ class BacktestAccount(Account):
             try:
                 command, left = make(self._new_id(), self.session), deadline - time.monotonic()
                 answer = self.line.call(self.exchange, "open", command, left, "a simulator")
-            except RemoteError as error:
-                if not _is_busy(error) or time.monotonic() > deadline - 0.1:
+            except Busy:
+                if time.monotonic() > deadline - BUSY_PAUSE:
                     raise
-                time.sleep(0.1)  # another worker may have a free slot, or this one soon
+                time.sleep(BUSY_PAUSE)  # another worker may have a free slot, or this one soon
                 continue
             return self._take(answer, sent)
 
@@ -133,10 +133,6 @@ class BacktestAccount(Account):
             self._missing_since = 0
 
 
-def _is_busy(error: RemoteError) -> bool:
-    return type(error) is RemoteError and ("slots" in str(error) or "shutting down" in str(error))
-
-
 class LiveAccount(Account):
     """An account at a broker, served by the worker of its terminal."""
 
@@ -150,7 +146,7 @@ class LiveAccount(Account):
         self.attached = False
         self.absence = f"no MT5 worker serves {self.target} on {line.transport.address}"
         if embedded:
-            self.absence = f"{self.target} is not connected, because MAS_URL names no RabbitMQ"
+            self.absence = f"{self.target} is not connected, because neither MAS_URL nor MAS_LIVE_URL names a RabbitMQ"
 
     @property
     def target(self) -> str:

@@ -54,7 +54,6 @@ class Settings:
     client_id: str = ""
     whole_account: bool = False
     data: str = ""
-    source: str = ""
     seed: int = 1
     timeout: float = 10.0
 

@@ -11,7 +11,16 @@ from typing import Protocol
 
 from mas_router import topology
 from mas_router.codec import decode, encode
-from mas_router.errors import DataMissing, DecodeError, LoginRefused, MasError, NotConnected, RemoteError, SessionLost
+from mas_router.errors import (
+    Busy,
+    DataMissing,
+    DecodeError,
+    LoginRefused,
+    MasError,
+    NotConnected,
+    RemoteError,
+    SessionLost,
+)
 from mas_router.messages import Beat, Command, Message, Refused, Report
 from mas_router.transport import Consumer, Delivery, Envelope, OnOutcome, Outcome, Transport
 
@@ -29,6 +38,7 @@ NO_ANSWER = {
 }
 
 _ERRORS: dict[str, type[MasError]] = {
+    "busy": Busy,
     "data_missing": DataMissing,
     "session_closed": SessionLost,
     "login_refused": LoginRefused,

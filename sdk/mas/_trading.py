@@ -10,6 +10,7 @@ from concurrent.futures import TimeoutError as FutureTimeout
 
 from mas import mt5, params
 from mas._account import NS, Account
+from mas._answering import check_may_wait
 from mas._book import Entry
 from mas._hub import Hub
 from mas._shared import OrderParams, Target
@@ -90,7 +91,7 @@ class Desk:
 
     def send(self, raw: object) -> OrderId:
         """Send one order and wait for its answer, at most until its deadline and one second more."""
-        entry, account = self._start(raw)
+        entry, account = self._start(raw, waits=True)
         return self._finish(entry, account)
 
     def submit(self, raw: object) -> Future[OrderId]:
@@ -101,12 +102,14 @@ class Desk:
         """Send a burst: all are on their way before the first answer is awaited."""
         if not isinstance(raws, list | tuple):
             raise CallerError(f"send_orders takes a list of dictionaries, not {type(raws).__name__}")
-        started = [self._start(raw) for raw in raws]
+        started = [self._start(raw, waits=True) for raw in raws]
         return [self._finish(entry, account) for entry, account in started]
 
-    def _start(self, raw: object) -> tuple[Entry, Account | None]:
+    def _start(self, raw: object, *, waits: bool = False) -> tuple[Entry, Account | None]:
         try:
             self._hub.check_open()
+            if waits:
+                check_may_wait()
             order = params.send_order(raw, self.now())
             account = self.account(order, raw=raw)
         except MasError as error:
@@ -160,6 +163,7 @@ class Desk:
         """Cancel or modify; True only when the trade server confirmed it. Never raises: why not is in the log."""
         try:
             self._hub.check_open()
+            check_may_wait()
             return self._change(read(raw), raw)
         except MasError as error:
             log.warning("%s", error)

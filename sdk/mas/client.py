@@ -161,7 +161,10 @@ class Client:
         return self._mas.desk.send(params_)
 
     def submit(self, params_: dict[str, Any]) -> Future[OrderId]:
-        """As `send_order`, but returns at once; the future gets the OrderId."""
+        """As `send_order`, but returns at once; the future gets the OrderId.
+
+        A done-callback of the future runs on a thread of the client and may send with `submit` only.
+        """
         return self._mas.desk.submit(params_)
 
     def send_orders(self, many: list[dict[str, Any]]) -> list[OrderId]:

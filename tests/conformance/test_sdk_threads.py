@@ -170,6 +170,18 @@ def test_threads_that_send_while_the_client_closes_get_an_answer(world: World) -
     assert all(answer.ok or answer.state in (mas.State.DENIED, mas.State.UNKNOWN) for answer in answers)
 
 
+def test_a_done_callback_that_waits_for_an_order_never_hangs(world: World) -> None:
+    with world.client() as client:
+        client.send_order(BUY)
+        answers: list[mas.OrderId] = []
+        started = time.monotonic()
+        client.submit(BUY).add_done_callback(lambda _: answers.append(client.send_order(BUY)))
+        eventually(lambda: answers, "the answer inside the done-callback")
+        assert time.monotonic() - started < 3
+        # Answered at once on the thread that asked; refused on the thread that would have to deliver the answer.
+        assert answers[0].ok or "use submit()" in answers[0]
+
+
 def test_after_close_every_method_says_at_once_that_the_client_is_closed(world: World) -> None:
     client = world.make(Recorder)
     sent = client.send_order(LIMIT)

@@ -108,15 +108,18 @@ class Runner:
     def _drain(self) -> None:
         """Finish what is held, tell the clients of open sessions, and wait until RabbitMQ has confirmed it."""
         log.info("simulator worker %s drains", self.name)
+        deadline = time.monotonic() + self._settings.drain
         self.worker.draining = True
         try:
             self._doors.accept(False)
-            self._doors.empty(time.monotonic() + self._settings.drain / 2)
+            self._doors.empty(deadline - self._settings.drain / 2)
         except MasError as error:
             log.warning("the broker is away: %s", error)
-        finished = self.service.stop(self._settings.drain)
-        self.service.pipeline.run(self.worker.drain)
-        finished = self.service.pipeline.outbox.wait_empty(self._settings.drain) and finished
+        pipeline = self.service.pipeline
+        finished = self.service.stop(_left(deadline))
+        gone = self.worker.drain()
+        pipeline.run(lambda: gone)
+        finished = pipeline.outbox.wait_empty(_left(deadline)) and finished
         log.info("simulator worker %s has stopped%s", self.name, "" if finished else " before everything was confirmed")
 
     def _tick(self) -> None:
