@@ -244,7 +244,8 @@ class Account:
                 self._answered(entry, report)
         if entry is not None:
             self._resolve_future(entry)
-        self._teller.wake()
+        if entry is None or not entry.awaited:  # else who waits goes on first, and lets the callbacks run
+            self._teller.wake()
 
     def _is_new(self, report: Report) -> bool:
         if report.repeated or not report.events:

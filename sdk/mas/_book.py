@@ -29,7 +29,7 @@ class Entry:
     """One order of this client, or one command about an order (`subject`).
 
     `answered`: the trade server's word is there. `reconciled`: it was in doubt before. `due`: when this side gives up
-    waiting.
+    waiting. `parked`: not sent yet, for want of a connection. `awaited`: a thread waits for the answer.
     """
 
     known: Known
@@ -49,6 +49,7 @@ class Entry:
     answered: bool = False
     reconciled: bool = False
     parked: bool = False
+    awaited: bool = False
 
     @property
     def name(self) -> str:

@@ -152,10 +152,13 @@ class Desk:
         return entry.identify()
 
     def _wait(self, entry: Entry, account: Account) -> None:
+        entry.awaited = True
         try:
             entry.future.result(max(0.0, (entry.due - time.time_ns()) / NS))
         except FutureTimeout:
             account.give_up(entry)
+        finally:
+            self._hub.wake()
 
     # ---- changes -------------------------------------------------------------------------------------------------
 

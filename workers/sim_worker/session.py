@@ -207,7 +207,8 @@ class Session:
 
     def _twice(self, trade: Trade, now: int) -> Report:
         """The id is taken. This is about the second command, so the order that has the id is not touched."""
-        message = f"client_order_id {trade.id!r} was used before, for another order"
+        why = "was used before, for another order" if self.answers.find(trade.id) else "was used or given up before"
+        message = f"client_order_id {trade.id!r} {why}"
         status = self._unsent(trade.id, State.DENIED, "duplicate_id", message, now)
         return self._report([status], trade.id, trade.request, TradeResult(retcode=0, comment=message))
 
