@@ -29,6 +29,8 @@ from mas_router.transport import Delivery, Transport
 BUFFER = 10_000
 PREFETCH = 500
 FOREVER = 366 * 86_400.0
+#: Ctrl-C is handled in the main thread, and only when it wakes: the kernel may give the signal to another one.
+LISTEN_SECONDS = 0.5
 
 Seen = tuple[Report, str, Event]
 
@@ -77,7 +79,7 @@ def _events(transport: Transport, pattern: str, kind: Kind | None, seconds: floa
     _listen(transport, pattern, inbox.put)
     while (left := deadline - time.monotonic()) > 0:
         try:
-            delivery = inbox.get(timeout=min(left, 3600))
+            delivery = inbox.get(timeout=min(left, LISTEN_SECONDS))
         except queue.Empty:
             continue
         yield from _read(delivery, kind)
