@@ -297,7 +297,6 @@ class Opened(Wire):
     rows: Unsigned = 0
     horizon: Unsigned = 0
     synthetic: bool = False
-    digits: Unsigned = 5
 
 
 class Refused(Wire):
@@ -390,24 +389,4 @@ Command = Annotated[
     Field(discriminator="kind"),
 ]
 Reply = Annotated[Opened | Refused | Report | Answer | Chunk | Pong | Beat, Field(discriminator="kind")]
-Message = Annotated[
-    Open
-    | Attach
-    | Trade
-    | Resolve
-    | Query
-    | Check
-    | Calc
-    | Fetch
-    | Advance
-    | Ping
-    | Close
-    | Opened
-    | Refused
-    | Report
-    | Answer
-    | Chunk
-    | Pong
-    | Beat,
-    Field(discriminator="kind"),
-]
+Message = Annotated[Command | Reply, Field(discriminator="kind")]

@@ -141,7 +141,6 @@ class Book:
         known = entry.known
         if execution.entry == "in":
             known.position = execution.position
-            known.price = execution.price
         return True
 
     def set_state(self, entry: Entry, state: State, message: str) -> bool:

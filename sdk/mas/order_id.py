@@ -8,7 +8,7 @@ from mas_router.orders import FINAL, NEVER_SENT, State
 class Known:
     """What is known about one order; the client keeps it up to date."""
 
-    __slots__ = ("client_order_id", "filled", "home", "message", "position", "price", "retcode", "state", "ticket")
+    __slots__ = ("client_order_id", "filled", "home", "message", "position", "retcode", "state", "ticket")
 
     def __init__(self, client_order_id: str) -> None:
         self.client_order_id = client_order_id
@@ -19,7 +19,6 @@ class Known:
         self.retcode = 0
         self.message = ""
         self.filled = 0.0
-        self.price = 0.0
 
 
 class OrderId(str):
