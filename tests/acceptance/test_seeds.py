@@ -24,8 +24,21 @@ LIVE = ("send_order_live", "send_order_live_zh", "cancel_order_live")
 IN_FRONT = {"mt5.": "from mas import mt5", "datetime(": "from datetime import datetime"}
 #: Runs a program, and writes how long each `send_order` of it took.
 DRIVER = """
-import runpy, sys, time
+import io, runpy, sys, threading, time
 import mas
+class WholeLines(io.TextIOBase):
+    # The program prints from two threads, and print writes a line in pieces.
+    def __init__(self, out):
+        self.out, self.own = out, threading.local()
+    def write(self, text):
+        self.own.text = getattr(self.own, "text", "") + text
+        if text.endswith("\\n"):
+            self.out.write(self.own.text)
+            self.own.text = ""
+        return len(text)
+    def flush(self):
+        self.out.flush()
+sys.stdout = WholeLines(sys.stdout)
 original = mas.Client.send_order
 def timed(self, params):
     start = time.perf_counter()

@@ -120,7 +120,8 @@ def test_a_client_that_logs_in_again_right_after_its_worker_died_gets_a_new_acco
         held, free = ("w1", "w2") if worker_of(client) == "w1" else ("w2", "w1")
         next(worker for worker in workers.started if worker.name == held).kill()
         refused = client.send_order(client.market_order())
-        assert refused.state is State.DENIED
+        # Sent before the broker saw the end of the worker, it was queued, and nobody can tell what became of it.
+        assert refused.state in (State.DENIED, State.UNKNOWN)
         assert held in refused
         login(client, "1001")
         order = client.send_order(client.market_order())
