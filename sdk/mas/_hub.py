@@ -13,7 +13,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from mas._account import Account, reply_pattern
@@ -47,10 +47,10 @@ class Callbacks(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How a client connects. An empty URL means the simulator in this process."""
+    """How a client connects. An empty URL: the simulator in this process. URLs hold passwords, so no repr has them."""
 
-    live_url: str = ""
-    backtest_url: str = ""
+    live_url: str = field(default="", repr=False)
+    backtest_url: str = field(default="", repr=False)
     client_id: str = ""
     whole_account: bool = False
     data: str = ""

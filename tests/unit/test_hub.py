@@ -53,6 +53,10 @@ def test_ids_are_new_every_time_and_differ_between_clients(tmp_path: Path) -> No
     assert len({hub.client for hub in hubs}) == 3
 
 
+def test_the_passwords_in_urls_are_in_no_repr() -> None:
+    assert "hunter2" not in repr(Settings(live_url="amqp://u:hunter2@h/", backtest_url="amqp://u:hunter2@h/"))
+
+
 def test_an_account_is_opened_once_and_found_again(hub: Hub) -> None:
     first = hub.backtest_account("Demo", "1")
     assert hub.backtest_account("Demo", "1") is first
