@@ -366,7 +366,7 @@ class Pong(Wire):
 
 
 class Beat(Wire):
-    """A worker is alive: what it serves, and how far behind it is (milliseconds)."""
+    """A worker is alive: what it serves, and how long (ms) the broker's confirm of its last beat took to reach it."""
 
     kind: Literal["beat"] = "beat"
     v: Literal[1] = 1

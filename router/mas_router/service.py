@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from pydantic import BaseModel
@@ -22,7 +23,7 @@ from mas_router.errors import DecodeError
 from mas_router.messages import Message, Refused
 from mas_router.outbox import Outbox
 from mas_router.topology import EVENTS
-from mas_router.transport import Consumer, Delivery, Envelope, Transport
+from mas_router.transport import Consumer, Delivery, Envelope, Outcome, Transport
 
 log = logging.getLogger("mas.service")
 
@@ -144,7 +145,7 @@ class Service:
         self.pipeline = Pipeline(transport, handler)
         self._handler = handler
         self._tick, self._interval = tick, interval
-        self._inbox: queue.SimpleQueue[tuple[Delivery, Message, float] | None] = queue.SimpleQueue()
+        self._inbox: queue.SimpleQueue[tuple[Delivery, Message] | None] = queue.SimpleQueue()
         self.lag_ms = 0.0
         self._consumers: dict[str, Consumer] = {}
         self._stopped = threading.Event()
@@ -159,14 +160,21 @@ class Service:
         if message is None:
             return
         if self._handler.is_slow(message):
-            self._inbox.put((delivery, message, time.monotonic()))
+            self._inbox.put((delivery, message))
         else:
             self.pipeline.answer(delivery, message)
 
     def announce(self, reply: Reply) -> None:
-        """Publish once, to whoever listens: what is lost of it is replaced by the next one."""
+        """Publish once, to whoever listens: what is lost of it is replaced by the next one.
+
+        How long its confirm takes is the worker's lag: it waits behind the commands that have come, as answers do.
+        """
         message = Envelope(EVENTS, reply.key, encode(reply.message), type="beat", persistent=False, mandatory=False)
-        self.transport.publish(message)
+        self.transport.publish(message, partial(self._measure, time.monotonic()))
+
+    def _measure(self, sent: float, outcome: Outcome) -> None:
+        if outcome is Outcome.CONFIRMED:
+            self.lag_ms = (time.monotonic() - sent) * 1000
 
     @property
     def waiting(self) -> int:
@@ -203,9 +211,7 @@ class Service:
             return True
         if item is None:
             return False
-        delivery, message, received = item
-        self.lag_ms = (time.monotonic() - received) * 1000
-        self.pipeline.answer(delivery, message)
+        self.pipeline.answer(*item)
         return True
 
     def _run_tick(self) -> None:

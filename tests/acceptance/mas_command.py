@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -54,11 +55,17 @@ def started(*args: str, **variables: str) -> Iterator[subprocess.Popen[str]]:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        preexec_fn=_hear_ctrl_c if os.name == "posix" else None,
     ) as process:
         try:
             yield process
         finally:
             process.kill()
+
+
+def _hear_ctrl_c() -> None:
+    """A shell that runs the tests in the background makes its children deaf to SIGINT."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def read_until(process: subprocess.Popen[str], word: str) -> list[str]:
