@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from functools import partial
 from typing import Protocol
@@ -45,6 +46,7 @@ NS = 1_000_000_000
 GRACE = 1 * NS
 QUESTIONS = tuple(int(seconds * NS) for seconds in (0.2, 0.5, 1, 2, 5, 10, 30, 60))
 BATCH = 100
+CLOCKS = 8
 #: Proof that a command was not sent, for a reason that may pass.
 _PASSING = frozenset({Outcome.OFFLINE, Outcome.BLOCKED, Outcome.NO_ROUTE})
 
@@ -72,7 +74,8 @@ class Account:
     def __init__(self, line: Line, teller: Teller, server: str, login: str, new_id: Callable[[], str]) -> None:
         self.line, self.server, self.login = line, server, login
         self.book = Book()
-        self.offset = 0  # the worker's clock minus ours, ns
+        self.offset = 0  # the worker's clock minus ours, ns: never more than it truly is
+        self._clocks: deque[int] = deque(maxlen=CLOCKS)
         self.epoch = 0
         self.row = -1
         self.horizon = 0
@@ -95,6 +98,15 @@ class Account:
     def key(self, command: Command) -> str:
         """The routing key under which the account's worker takes a command."""
         raise NotImplementedError
+
+    def set_clock(self, told: int) -> None:
+        """The worker has told its time, a little ago: its clock is that far ahead of ours, or further.
+
+        So a deadline on the worker's clock comes too early by what the answer took, never too late. The best of the
+        last answers counts.
+        """
+        self._clocks.append(told - time.time_ns())
+        self.offset = max(self._clocks)
 
     # ---- commands ------------------------------------------------------------------------------------------------
 

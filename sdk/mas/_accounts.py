@@ -48,7 +48,6 @@ class BacktestAccount(Account):
         deadline = time.monotonic() + timeout
         while True:
             self._need_worker()
-            sent = time.time_ns()
             try:
                 command, left = make(self._new_id(), self.session), deadline - time.monotonic()
                 answer = self.line.call(self.exchange, "open", command, left, "a simulator")
@@ -57,7 +56,7 @@ class BacktestAccount(Account):
                     raise
                 time.sleep(BUSY_PAUSE)  # another worker may have a free slot, or this one soon
                 continue
-            return self._take(answer, sent)
+            return self._take(answer)
 
     def _need_worker(self) -> None:
         transport = self.line.transport
@@ -67,13 +66,12 @@ class BacktestAccount(Account):
                 f"no simulator worker with a free slot is connected to {transport.address}; start one: mas sim-worker"
             )
 
-    def _take(self, answer: Message, sent: int) -> Opened:
+    def _take(self, answer: Message) -> Opened:
         if not isinstance(answer, Opened):
             raise RemoteError(f"unexpected answer to open: {answer.kind}")
-        now = time.time_ns()
-        self.offset = answer.time - (sent + now) // 2
+        self.set_clock(answer.time)
         self.worker, self.opened, self.horizon = answer.worker, answer, answer.horizon
-        self._connected_since = now
+        self._connected_since = time.time_ns()
         return answer
 
     def close(self) -> None:
@@ -174,14 +172,13 @@ class LiveAccount(Account):
 
     def _ask_worker(self, timeout: float) -> bool:
         command = Attach(id=self._new_id(), client=self.line.client, server=self.server, login=self.login)
-        sent = time.time_ns()
         try:
             answer = self.line.call(self.exchange, self.key(command), command, timeout, self.target)
         except SessionLost:
             return False
         if isinstance(answer, Opened):
             self.epoch, self.attached = answer.epoch, True
-            self.offset = answer.time - (sent + time.time_ns()) // 2
+            self.set_clock(answer.time)
         return self.attached
 
     def _go(self, entry: Entry, now: int, valid_for: float) -> None:

@@ -27,7 +27,7 @@ from mas._views import StatusView, execution_data
 from mas.order_id import OrderId
 from mas_router import topology
 from mas_router.errors import CallerError, Closed, MasError
-from mas_router.messages import Execution, Open, Refused, Report, Status
+from mas_router.messages import Execution, Open, Pong, Refused, Report, Status
 
 log = logging.getLogger("mas")
 
@@ -260,6 +260,11 @@ class Hub:
             return
         for account in self.accounts():
             account.on_refused(refused)
+
+    def on_pong(self, pong: Pong) -> None:
+        account = self._sessions.get(pong.session)
+        if account is not None:
+            account.set_clock(pong.time)
 
     def on_bounce(self, command_id: str, reason: str) -> None:
         for account in self.accounts():

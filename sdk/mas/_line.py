@@ -21,7 +21,7 @@ from mas_router.errors import (
     RemoteError,
     SessionLost,
 )
-from mas_router.messages import Beat, Command, Message, Refused, Report
+from mas_router.messages import Beat, Command, Message, Pong, Refused, Report
 from mas_router.transport import Consumer, Delivery, Envelope, OnOutcome, Outcome, Transport
 
 log = logging.getLogger("mas")
@@ -51,6 +51,8 @@ class Listener(Protocol):
     def on_report(self, report: Report) -> None: ...
 
     def on_refused(self, refused: Refused) -> None: ...
+
+    def on_pong(self, pong: Pong) -> None: ...
 
     def on_bounce(self, command_id: str, reason: str) -> None: ...
 
@@ -170,6 +172,8 @@ class Line:
             self._listener.on_report(message)
         elif isinstance(message, Refused):
             self._listener.on_refused(message)
+        elif isinstance(message, Pong):
+            self._listener.on_pong(message)
 
 
 def _fail(future: Future[Message], error: MasError) -> None:

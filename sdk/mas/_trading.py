@@ -158,6 +158,7 @@ class Desk:
         except FutureTimeout:
             account.give_up(entry)
         finally:
+            entry.awaited = False  # before the wake: a report that comes now lets its callbacks run by itself
             self._hub.wake()
 
     # ---- changes -------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -55,6 +56,17 @@ def test_ids_are_new_every_time_and_differ_between_clients(tmp_path: Path) -> No
 
 def test_the_passwords_in_urls_are_in_no_repr() -> None:
     assert "hunter2" not in repr(Settings(live_url="amqp://u:hunter2@h/", backtest_url="amqp://u:hunter2@h/"))
+
+
+def test_a_slow_answer_never_makes_the_workers_clock_seem_further_ahead_than_it_is(hub: Hub) -> None:
+    account, second = hub.backtest_account("", "1"), 10**9
+    ahead = 5 * second
+    for delay in (3 * second, second, 4 * second):
+        hub.on_pong(m.Pong(id="p", session=account.session, time=time.time_ns() + ahead - delay))
+    assert ahead - 2 * second < account.offset <= ahead - second, "the fastest answer counts, and it took a second"
+    for _ in range(20):
+        hub.on_pong(m.Pong(id="p", session=account.session, time=time.time_ns() - second))
+    assert account.offset <= -second, "a clock that was set back is believed after a few answers"
 
 
 def test_an_account_is_opened_once_and_found_again(hub: Hub) -> None:

@@ -58,6 +58,9 @@ class Listener:
     def on_refused(self, refused: m.Refused) -> None:
         self.heard.append(("refused", refused.id))
 
+    def on_pong(self, pong: m.Pong) -> None:
+        self.heard.append(("pong", pong.id))
+
     def on_bounce(self, command_id: str, reason: str) -> None:
         self.heard.append(("bounce", (command_id, reason)))
 
@@ -173,9 +176,16 @@ def test_beats_and_commands_in_the_reply_queue_are_nobodys(
     line: Line, transport: FakeTransport, listener: Listener
 ) -> None:
     beat = m.Beat(worker="w", host="h", pid=1, version="1", time=1, started=1)
-    for message in (beat, PING, PONG):
+    for message in (beat, PING):
         transport.give(encode(message))
-    assert (transport.acked, listener.heard) == (3, [])
+    assert (transport.acked, listener.heard) == (2, [])
+
+
+def test_a_pong_that_nobody_waits_for_tells_the_workers_time(
+    line: Line, transport: FakeTransport, listener: Listener
+) -> None:
+    transport.give(encode(PONG))
+    assert listener.heard == [("pong", "p")]
 
 
 def test_a_listener_that_fails_does_not_keep_the_delivery(
@@ -199,4 +209,4 @@ def test_a_late_answer_changes_nothing(line: Line, transport: FakeTransport, lis
     line.fail_calls(Closed())
     transport.give(encode(PONG))
     assert isinstance(future.exception(0), Closed)
-    assert listener.heard == []
+    assert listener.heard == [("pong", "p")], "it still tells the time"
