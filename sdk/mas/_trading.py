@@ -66,6 +66,10 @@ class Desk:
                 return owner
         if mode is None:
             mode = self._mode(server, login)
+        if not mode and not (server and login):
+            raise CallerError(
+                "no live account is selected: call login() first, or give account and server; nothing was sent"
+            )
         return self._hub.backtest_account(server, login) if mode else self._hub.live_account(server, login)
 
     def _named(self, raw: object) -> Account | None:

@@ -87,9 +87,11 @@ def test_without_a_broker_a_login_is_one_warning_at_the_callers_line() -> None:
 
 def test_without_a_broker_a_live_order_is_denied_with_what_is_missing() -> None:
     with mas.Client() as client:
-        sent = client.send_order({**BUY, "backtest_toggle": False})
-        assert sent.state is mas.State.DENIED
-        assert "MAS_URL" in sent
+        live = {**BUY, "backtest_toggle": False}
+        nowhere, somewhere = client.send_order(live), client.send_order({**live, "account": 7, "server": "Demo"})
+        assert nowhere.state is somewhere.state is mas.State.DENIED
+        assert "call login() first" in nowhere
+        assert "MAS_URL" in somewhere
 
 
 def test_an_order_without_a_toggle_is_never_sent() -> None:
