@@ -61,7 +61,7 @@ def test_a_stopped_broker_drops_connections_refuses_and_comes_back_with_its_mess
 
 def test_a_killed_broker_refuses_and_keeps_what_it_confirmed(owned: Rabbit, rabbit_url: str) -> None:
     send(rabbit_url, "fixture.killed")
-    # A confirm is about the message. The queue, declared a moment ago, may still be in the memory of the metadata store.
+    # A confirm is about the message. The queue, declared a moment ago, may be in the metadata store's memory only.
     owned.ctl("eval 'mnesia:dump_log().'")
     owned.kill()
     with pytest.raises(AMQPConnectionError):
