@@ -87,8 +87,8 @@ class Account:
 
     @property
     def target(self) -> str:
-        """The account in words."""
-        raise NotImplementedError
+        """The account in words; here, one that this client only listens to."""
+        return f"account {self.login or 'without a login'} of another client"
 
     @property
     def home(self) -> str:

@@ -93,6 +93,20 @@ def test_a_client_that_asked_for_everything_hears_other_clients(tmp_path: Path) 
     assert owner.heard == ["FILLED"]
 
 
+def test_a_gap_in_what_another_client_does_is_told_and_the_rest_is_heard(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    hub = Hub(Silent(), Settings(data=str(tmp_path), whole_account=True))
+    hub.line("backtest")
+    for seq, name in ((1, "x"), (4, "y")):
+        status = m.Status(id=name, state=State.FILLED, ticket=seq)
+        hub.on_report(report("elsewhere", login="7", seq=seq, events=(status,)))
+    hub.dispatcher.drain(5)
+    assert hub._owner.heard == ["FILLED", "FILLED"]  # type: ignore[attr-defined]
+    assert "2 reports of account 7 of another client were lost" in caplog.text
+    hub.close(1.0)
+
+
 def test_a_ticket_in_two_accounts_belongs_to_neither(hub: Hub) -> None:
     first, second = (hub.backtest_account("Demo", login) for login in "12")
     entry = Entry(Known("a"), m.TradeRequest(action=1), "buy")
