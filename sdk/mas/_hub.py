@@ -250,6 +250,7 @@ class Hub:
         line = next(line for _, line in self._backends.values())
         account = Account(line, self, report.server, report.login, self.new_id)
         account.mode, account.exchange = report.mode, topology.BACKTEST
+        account.lost = f"this client only listens to {account.target}, and sends it nothing"
         self._sessions[report.session] = account
         return account
 

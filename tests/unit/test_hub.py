@@ -107,6 +107,27 @@ def test_a_gap_in_what_another_client_does_is_told_and_the_rest_is_heard(
     hub.close(1.0)
 
 
+def test_an_order_that_is_only_listened_to_cannot_be_cancelled_and_says_so(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    ids: list[str] = []
+
+    class Listening(mas.Client):
+        def receive_order_status(self, order_id: str, status_data: dict[str, Any]) -> None:
+            ids.append(order_id)
+
+    with Listening("", events="account", data=tmp_path) as client:
+        hub = client._mas.hub
+        hub.line("backtest")
+        placed = m.Status(id="x", state=State.ACCEPTED, ticket=5)
+        hub.on_report(report("elsewhere", events=(placed,)))
+        hub.dispatcher.drain(5)
+        assert client.cancel_order({"order_id": ids[0]}) is False
+        hub.dispatcher.drain(5)
+        assert hub.accounts()[0].book.in_flight == {}
+    assert len(ids) == 2, "it was placed, and its cancellation was refused"
+
+
 def test_a_ticket_in_two_accounts_belongs_to_neither(hub: Hub) -> None:
     first, second = (hub.backtest_account("Demo", login) for login in "12")
     entry = Entry(Known("a"), m.TradeRequest(action=1), "buy")
