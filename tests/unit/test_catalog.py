@@ -12,10 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mas_router.errors import CallerError, DataMissing, InvalidField
-from sim_worker.bars import DAY, period_starts, resample
+from sim_worker.bars import DAY, period_starts, resample, trading_minutes
 from sim_worker.catalog import Catalog, Entry
 from sim_worker.month_file import CatalogError, load
 from sim_worker.quotes import MINUTE, Bars, Quotes
+from sim_worker.stretch import Stretch
 
 HOUR = 60 * MINUTE
 
@@ -282,3 +283,78 @@ def test_the_time_column_is_a_utc_timestamp_for_other_programs(tmp_path: Path) -
     Catalog(tmp_path).write("EURUSD", [ticks([DAY + 5])], "test", 1)
     (file,) = tmp_path.rglob("*.parquet")
     assert str(pq.read_schema(file).field("time").type) == "timestamp[ns, tz=UTC]"
+
+
+# ---- piece by piece ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def small_groups(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sim_worker.month_file.GROUP", 50)
+
+
+moments = st.lists(st.integers(ns("2024-01-08"), ns("2024-03-01")), min_size=1, max_size=400)
+
+
+@settings(max_examples=40, deadline=None)
+@given(moments, st.data(), st.integers(1, 90))
+@pytest.mark.usefixtures("small_groups")
+def test_chunks_and_counts_are_those_of_the_rows_in_the_range(times: list[int], data: st.DataObject, size: int) -> None:
+    table = ticks(sorted(times))
+    since = data.draw(st.integers(ns("2024-01-07"), ns("2024-03-01")))
+    until = data.draw(st.integers(since + 1, ns("2024-03-02")))
+    wanted = table.between(since, until)
+    with TemporaryDirectory() as directory:
+        Catalog(Path(directory)).write("EURUSD", [table], "test", 1)
+        stretch = Stretch(Path(directory) / "symbol=EURUSD" / "ticks", "EURUSD", since, until)
+        found = list(stretch.chunks(size))
+        assert all(1 <= len(part) <= size for part in found)
+        assert stretch.count() == len(wanted)
+        assert stretch.minutes() == len(np.unique(wanted.time // MINUTE))
+        assert [t for part in found for t in part.time.tolist()] == wanted.time.tolist()
+
+
+@settings(max_examples=60, deadline=None)
+@given(moments, st.integers(ns("2024-01-07"), ns("2024-02-01")), st.integers(1, 30))
+@pytest.mark.usefixtures("small_groups")
+def test_a_hole_is_found_as_if_all_rows_had_been_looked_at(times: list[int], since: int, days: int) -> None:
+    table, until = ticks(sorted(times)), since + days * DAY
+    marks = np.concatenate(([since], table.between(since, until).time, [until]))
+    minutes = trading_minutes(marks)
+    wide = np.flatnonzero(np.diff(minutes) > min(2880, (minutes[-1] - minutes[0]) * 0.75))
+    with TemporaryDirectory() as directory:
+        Catalog(Path(directory)).write("EURUSD", [table], "test", 1)
+        hole = Stretch(Path(directory) / "symbol=EURUSD" / "ticks", "EURUSD", since, until).hole()
+    assert hole == ((int(marks[wide[0]]), int(marks[wide[0] + 1])) if len(wide) else None)
+
+
+@pytest.mark.usefixtures("small_groups")
+@pytest.mark.parametrize("size", [1, 7, 1000])
+def test_bars_that_are_made_of_ticks_do_not_depend_on_the_size_of_chunks(tmp_path: Path, size: int) -> None:
+    catalog, since, until = Catalog(tmp_path), ns("2024-01-30"), ns("2024-02-02")
+    table = ticks(range(since, until, 25 * MINUTE // 60 * 24))
+    catalog.write("EURUSD", [table], "ticks", 1)
+    found = list(catalog.bar_chunks("EURUSD", since, until, size))
+    assert same(Bars.concat(found), resample(table, "M1"))
+    assert catalog.bar_count("EURUSD", since, until) == len(resample(table, "M1"))
+    assert catalog.tick_count("EURUSD", since, until) == len(table)
+
+
+def test_what_is_missing_is_said_before_the_first_chunk_is_asked_for(tmp_path: Path) -> None:
+    catalog = Catalog(tmp_path)
+    for ask in (catalog.tick_chunks, catalog.bar_chunks, catalog.tick_count, catalog.bar_count, catalog.chunks):
+        with pytest.raises(DataMissing, match="Fill it with"):
+            ask("EURUSD", ns("2024-01-10"), ns("2024-01-12"))
+
+
+@pytest.mark.usefixtures("small_groups")
+def test_only_the_row_groups_of_the_range_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import pyarrow.parquet as pq
+
+    catalog = Catalog(tmp_path)
+    catalog.write("EURUSD", [ticks(range(ns("2024-01-08"), ns("2024-01-12"), MINUTE))], "test", 1)
+    read: list[int] = []
+    plain = pq.ParquetFile.read_row_group
+    monkeypatch.setattr(pq.ParquetFile, "read_row_group", lambda f, n, **k: read.append(n) or plain(f, n, **k))
+    assert catalog.tick_count("EURUSD", ns("2024-01-09"), ns("2024-01-10") + MINUTE) == 1441
+    assert len(set(read)) <= 2  # where the range begins and where it ends; 29 lie between them

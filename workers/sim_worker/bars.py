@@ -5,6 +5,7 @@ Pure. A period without a quote has no bar, as in MT5.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -83,6 +84,22 @@ def resample(source: Quotes | Bars, timeframe: str) -> Bars:
         timeframe=timeframe,
         synthetic=source.synthetic,
     )
+
+
+def minute_bars(parts: Iterable[Quotes | Bars]) -> Iterator[Bars]:
+    """The M1 bars of tables that follow one another in time; ticks of one minute may lie in several of them."""
+    held: Quotes | None = None
+    for part in parts:
+        if isinstance(part, Bars):
+            yield part
+            continue
+        quotes = part if held is None else Quotes.concat([held, part])
+        begun = int(np.searchsorted(quotes.time, quotes.time[-1] // MINUTE * MINUTE))
+        if begun:
+            yield resample(quotes[:begun], "M1")
+        held = quotes[begun:]
+    if held is not None:
+        yield resample(held, "M1")
 
 
 def _require_nesting(shorter: str, longer: str) -> None:

@@ -15,13 +15,14 @@ from urllib.parse import quote
 import numpy as np
 
 from mas_router.errors import DataMissing, InvalidField
-from sim_worker.bars import DAY, period_starts, trading_minutes
-from sim_worker.month_file import KINDS, SYNTHETIC, Note, load, read_note, save
-from sim_worker.quotes import Bars, IntArray, Quotes
+from sim_worker.bars import DAY, minute_bars, period_starts
+from sim_worker.month_file import GROUP, KINDS, SYNTHETIC, Note, load, read_note, save
+from sim_worker.quotes import Bars, Quotes
+from sim_worker.stretch import Stretch, months
 
-#: A market may rest for this many minutes of the Forex week before quotes count as missing: a holiday of an exchange
-#: that is open for a few hours a day.
-LONGEST_REST = 2 * 1440
+#: What rows are taken from, the first that covers a range: for bars, for ticks.
+BARS = ("m1", "ticks", "m1" + SYNTHETIC)
+TICKS = ("ticks", "ticks" + SYNTHETIC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,34 +64,49 @@ class Catalog:
 
         DataMissing, naming what to do, if none of them covers the range but for weekends and holidays.
         """
-        return self._first_that_covers(symbol, since, until, ("m1", "ticks", "m1" + SYNTHETIC))
+        return _joined(list(self.chunks(symbol, since, until)))
 
     def read_ticks(self, symbol: str, since: int, until: int) -> Quotes:
         """The ticks of since <= time < until, or DataMissing. Bars are never passed off as ticks."""
-        found = self._first_that_covers(symbol, since, until, ("ticks", "ticks" + SYNTHETIC))
-        if not isinstance(found, Quotes):
-            raise TypeError("a file of ticks holds bars")
-        return found
+        return Quotes.concat(list(self.tick_chunks(symbol, since, until)))
+
+    def chunks(self, symbol: str, since: int, until: int, rows: int = GROUP) -> Iterator[Bars | Quotes]:
+        """What `read` gives, in tables of 1 to `rows` rows that are read as they are asked for.
+
+        A month that is imported again in the meantime is read as it is when its turn comes.
+        """
+        return self._source(symbol, since, until, BARS).chunks(rows)
+
+    def tick_chunks(self, symbol: str, since: int, until: int, rows: int = GROUP) -> Iterator[Quotes]:
+        """What `read_ticks` gives, in tables of 1 to `rows` rows that are read as they are asked for."""
+        return (_ticks(part) for part in self._source(symbol, since, until, TICKS).chunks(rows))
+
+    def bar_chunks(self, symbol: str, since: int, until: int, rows: int = GROUP) -> Iterator[Bars]:
+        """The M1 bars of what `read` gives, in tables of up to `rows` bars; ticks become the bars of their minutes."""
+        return minute_bars(self.chunks(symbol, since, until, rows))
+
+    def tick_count(self, symbol: str, since: int, until: int) -> int:
+        """How many ticks `tick_chunks` gives. Reads almost no rows."""
+        return self._source(symbol, since, until, TICKS).count()
+
+    def bar_count(self, symbol: str, since: int, until: int) -> int:
+        """How many bars `bar_chunks` gives. Reads almost no rows of bars, and the times of ticks."""
+        return self._source(symbol, since, until, BARS).minutes()
 
     def entries(self) -> list[Entry]:
         """What there is, sorted by symbol and kind. Reads no rows."""
         folders = sorted(self.directory.glob("symbol=*/*/"))
         return [entry for folder in folders if (entry := _entry(folder)) is not None]
 
-    def _first_that_covers(self, symbol: str, since: int, until: int, names: tuple[str, ...]) -> Bars | Quotes:
+    def _source(self, symbol: str, since: int, until: int, names: tuple[str, ...]) -> Stretch:
+        """The first of these kinds that covers the range."""
         if until <= since:
             raise InvalidField("until", _text(until), f"a time after since ({_text(since)})")
         for name in names:
-            rows = self._rows(symbol, name, since, until)
-            if rows is not None and _missing(rows.time, since, until) is None:
-                return rows
+            stretch = Stretch(self._folder(symbol, name), symbol, since, until)
+            if stretch.covers():
+                return stretch
         raise DataMissing(self._explain(symbol, since, until, names))
-
-    def _rows(self, symbol: str, name: str, since: int, until: int) -> Bars | Quotes | None:
-        """The rows of a range, None if there are none."""
-        paths = [p for p in _months(self._folder(symbol, name)) if _overlaps(p, since, until)]
-        parts = [part for path in paths if len(part := load(path, symbol).between(since, until))]
-        return _joined(parts) if parts else None
 
     def _explain(self, symbol: str, since: int, until: int, names: tuple[str, ...]) -> str:
         what, option = ("quotes", "") if "m1" in names else ("ticks", " --ticks")
@@ -107,8 +123,8 @@ class Catalog:
         entry = _entry(self._folder(symbol, name))
         if entry is None:
             return ""
-        rows = self._rows(symbol, name, since, until)
-        hole = None if rows is None else _missing(rows.time, since, until)
+        stretch = Stretch(self._folder(symbol, name), symbol, since, until)
+        hole = stretch.hole() if stretch.count() else None
         lacks = f", but not {_text(hole[0])} to {_text(hole[1])}" if hole else ""
         return f"{name} from {_text(entry.first)} to {_text(entry.last)}{lacks}"
 
@@ -158,6 +174,12 @@ def _joined(parts: list[Bars | Quotes]) -> Bars | Quotes:
     return Quotes.concat([p for p in parts if isinstance(p, Quotes)])
 
 
+def _ticks(rows: Bars | Quotes) -> Quotes:
+    if not isinstance(rows, Quotes):
+        raise TypeError("a file of ticks holds bars")
+    return rows
+
+
 def _sorted(rows: Bars | Quotes) -> Bars | Quotes:
     """By time; ticks of the same time keep their order, of bars of the same time the last one stays."""
     if np.any(rows.time[1:] < rows.time[:-1]):
@@ -165,18 +187,6 @@ def _sorted(rows: Bars | Quotes) -> Bars | Quotes:
     if isinstance(rows, Bars):
         rows = rows[np.append(rows.time[1:] != rows.time[:-1], True)]
     return rows
-
-
-def _missing(time: IntArray, since: int, until: int) -> tuple[int, int] | None:
-    """The first stretch of the range that is too long for a rest of the market; None if the rows cover it.
-
-    Too long is also what is more than three quarters of the whole range.
-    """
-    marks = np.concatenate(([since], time, [until]))
-    minutes = trading_minutes(marks)
-    longest = min(LONGEST_REST, (minutes[-1] - minutes[0]) * 0.75)
-    holes = np.flatnonzero(np.diff(minutes) > longest)
-    return (int(marks[holes[0]]), int(marks[holes[0] + 1])) if len(holes) else None
 
 
 def _check_symbol(symbol: str) -> None:
@@ -195,21 +205,11 @@ def _day(time: int) -> str:
 # ---- folders -------------------------------------------------------------------------------------------------------
 
 
-def _months(folder: Path) -> list[Path]:
-    return sorted(folder.glob("????-??.parquet"))
-
-
-def _overlaps(path: Path, since: int, until: int) -> bool:
-    month = np.datetime64(path.stem, "M")
-    first, end = (int(m.astype("M8[ns]").astype(np.int64)) for m in (month, month + 1))
-    return first < until and end > since
-
-
 def _entry(folder: Path) -> Entry | None:
     """What a folder of months holds, None for an empty or a foreign one."""
     if folder.name.removesuffix(SYNTHETIC) not in KINDS:
         return None
-    notes = [read_note(path) for path in _months(folder)]
+    notes = [read_note(path) for path in months(folder)]
     if not notes:
         return None
     return Entry(

@@ -7,7 +7,7 @@ prices come back bit for bit.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from os import getpid
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from mas_router.errors import CallerError, MasError
-from sim_worker.quotes import Bars, Quotes, Table
+from sim_worker.quotes import Bars, IntArray, Quotes, Table
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -26,6 +26,9 @@ Result = TypeVar("Result")
 #: Folders of files by what is in them; those with SYNTHETIC behind hold what no market made.
 KINDS: dict[str, type[Bars] | type[Quotes]] = {"m1": Bars, "ticks": Quotes}
 SYNTHETIC = "-synthetic"
+
+#: Rows in a row group: what a range is read by, and so what reading one holds in memory (about 20 MB of bars).
+GROUP = 262_144
 
 _KEY = b"mas"
 _REMEDY = "remove it, and import its source again"
@@ -64,7 +67,7 @@ def save(path: Path, rows: Table, note: Note) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f"{path.name}.{getpid()}.tmp")
     try:
-        pq.write_table(table, draft, compression="zstd")
+        pq.write_table(table, draft, compression="zstd", row_group_size=GROUP)
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)
@@ -79,17 +82,72 @@ def _to_arrow(rows: Table) -> pa.Table:
 
 
 def load(path: Path, symbol: str) -> Bars | Quotes:
-    """The rows of a file. CatalogError if it is damaged, foreign or of another symbol."""
-    table = _guarded(path, lambda: parquet().read_table(path, partitioning=None))
-    note = _parsed(path, table.schema.metadata)
-    if note.symbol != symbol:  # a file system that takes EURUSDm for EURUSDM
-        raise CatalogError(f"{path} holds {note.symbol}, not {symbol}: this disk can keep only one of the two")
-    kind = KINDS[path.parent.name.removesuffix(SYNTHETIC)]
-    columns: dict[str, Any] = {name: _column(table, name) for name in table.column_names}
-    return _guarded(path, lambda: kind(**{"synthetic": note.synthetic, **columns}))
+    """All rows of a file. CatalogError if it is damaged, foreign or of another symbol."""
+    with MonthFile(path, symbol) as file:
+        return file.table(range(len(file.groups)))
 
 
-def _column(table: pa.Table, name: str) -> np.ndarray[Any, Any]:
+@dataclass(frozen=True, slots=True)
+class Group:
+    """One row group of a file: the times of its first and last row (UTC ns), and how many rows it has."""
+
+    first: int
+    last: int
+    rows: int
+
+
+class MonthFile:
+    """A file that is open for reading, row group by row group. CatalogError as with `load`; close it, or use `with`."""
+
+    def __init__(self, path: Path, symbol: str) -> None:
+        self._path = path
+        self._file = _guarded(path, lambda: parquet().ParquetFile(path))
+        try:
+            self.note = _parsed(path, self._file.schema_arrow.metadata)
+            if self.note.symbol != symbol:  # a file system that takes EURUSDm for EURUSDM
+                held = self.note.symbol
+                raise CatalogError(f"{path} holds {held}, not {symbol}: this disk can keep only one of the two")
+            self.groups = _guarded(path, self._read_groups)
+        except BaseException:
+            self._file.close()
+            raise
+
+    def __enter__(self) -> MonthFile:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def times(self, group: int) -> IntArray:
+        """The times of a row group; no other column is read."""
+        return _guarded(self._path, lambda: _column(self._file.read_row_group(group, columns=["time"]), "time"))
+
+    def table(self, groups: Iterable[int]) -> Bars | Quotes:
+        """The rows of these row groups."""
+        return _guarded(self._path, lambda: self._made(self._file.read_row_groups(list(groups))))
+
+    def chunks(self, groups: Iterable[int], rows: int) -> Iterator[Bars | Quotes]:
+        """The rows of these row groups in tables of up to `rows` rows; a group is read when its turn comes."""
+        for group in groups:  # one at a time: of several, pyarrow would fetch all bytes before the first row
+            table = self.table([group])
+            for start in range(0, len(table), rows):
+                yield table[start : start + rows]
+
+    def _made(self, table: pa.Table | pa.RecordBatch) -> Bars | Quotes:
+        kind = KINDS[self._path.parent.name.removesuffix(SYNTHETIC)]
+        columns: dict[str, Any] = {name: _column(table, name) for name in table.schema.names}
+        return _guarded(self._path, lambda: kind(**{"synthetic": self.note.synthetic, **columns}))
+
+    def _read_groups(self) -> list[Group]:
+        metadata, place = self._file.metadata, self._file.schema_arrow.names.index("time")
+        return [self._group(metadata.row_group(number), place) for number in range(metadata.num_row_groups)]
+
+    def _group(self, group: Any, place: int) -> Group:
+        span = group.column(place).statistics
+        return Group(span.min_raw, span.max_raw, group.num_rows)  # rows are sorted by time
+
+
+def _column(table: pa.Table | pa.RecordBatch, name: str) -> np.ndarray[Any, Any]:
     column = table.column(name)
     return np.asarray((column.cast("int64") if name == "time" else column).to_numpy())
 
@@ -115,6 +173,7 @@ def _guarded(path: Path, read: Callable[[], Result]) -> Result:
         ValueError,
         TypeError,
         KeyError,
+        AttributeError,
     ) as error:  # pyarrow's errors derive from these, and so does InvalidField
         if isinstance(error, OSError) and error.errno is not None:
             raise
