@@ -19,8 +19,9 @@ from typing import Annotated, Any, Final, Literal, get_args, get_origin, get_typ
 
 DOCS: Final = Path(__file__).resolve().parent
 ROOT: Final = DOCS.parent
-sys.path[:0] = [str(ROOT / name) for name in ("sdk", "router", "workers")]  # runs without an installation, too
+sys.path[:0] = [str(ROOT / name) for name in ("sdk", "router", "workers", "docs")]  # runs without an installation, too
 
+from fidelity import Rule, collect  # noqa: E402
 from pydantic import BaseModel  # noqa: E402
 
 from mas import _send, _subscribe, params  # noqa: E402
@@ -310,7 +311,23 @@ def _option(option: Any) -> tuple[str, str, str]:
     return name, default, " ".join((option.help or "").split())
 
 
+# ---- rules of MT5 that tests show --------------------------------------------------------------------------------
+
+
+def fidelity(_: str) -> str:
+    """The rules by chapter, each with the test that shows it."""
+    chapters: dict[str, list[Rule]] = {title: [] for title in WORDS["fidelity"].values()}
+    for rule in collect(ROOT):
+        chapters[WORDS["fidelity"][str(rule.section[0])]].append(rule)
+    head = ("rule", "source", "test", "setting")
+    parts = [
+        f"## {title}\n\n{table(head, [rule.cells for rule in found])}" for title, found in chapters.items() if found
+    ]
+    return "\n\n".join(parts)
+
+
 PARTS: Final[Mapping[str, Callable[[str], str]]] = {
+    "fidelity": fidelity,
     "params": parameters,
     "event": event_fields,
     "states": states,

@@ -170,6 +170,23 @@ def test_every_part_that_the_generator_knows_is_on_a_page() -> None:
     assert {f"params {name}" for name in module.TABLES} <= parts
 
 
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ('@fidelity(rule="r", section="2.1")\ndef test_it(): ...', "a source"),
+        ('@fidelity(rule="r", section="two", source="s")\ndef test_it(): ...', "a section"),
+        ('@fidelity(rule=made(), section="2.1", source="s")\ndef test_it(): ...', "texts"),
+        ('loose = fidelity(rule="r", section="2.1", source="s")', "at its test"),
+        ('case("E-1", section="2.1", source="s")', "a rule"),
+    ],
+)
+def test_a_marker_that_does_not_say_its_rule_is_an_error(text: str, complaint: str, tmp_path: Path) -> None:
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "test_it.py").write_text(text, encoding="utf-8")
+    with pytest.raises(SystemExit, match=complaint):
+        generator().collect(tmp_path)
+
+
 # ---- commands ------------------------------------------------------------------------------------------------------
 
 

@@ -1,0 +1,8 @@
+"""The numbered cases, by subject."""
+
+from __future__ import annotations
+
+from tests.conformance.cases import market, pending
+from tests.conformance.execution import CASES
+
+__all__ = ["CASES", "market", "pending"]

@@ -1,0 +1,134 @@
+"""Where execution cases are played. A stage for another trade server is one more class with `play`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import mas
+from mas import OrderId
+from sim_worker.catalog import Catalog
+from sim_worker.quotes import Quotes
+from tests.conformance.execution import (
+    Act,
+    Case,
+    Data,
+    Played,
+    Quote,
+    execution_line,
+    numbered,
+    order_line,
+    position_line,
+    status_line,
+)
+from tests.conformance.sdk_harness import World
+
+#: The fields of a call that may name an order of the case.
+REFERENCES = ("order_id", "position", "position_by", "position_id")
+#: A range is longer than its quotes on both sides, so that a case may let the market rest for a day.
+REST = timedelta(days=1)
+
+
+class Player(mas.Client):
+    """Plays the calls of one case, and writes down what it hears."""
+
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self.case: Case
+        self.orders: dict[str, OrderId] = {}
+        self.heard: list[tuple[datetime, str]] = []
+
+    def act(self, when: datetime, number: int) -> None:
+        """Make the calls at this quote."""
+        for call in self.case.do.get(number, []):
+            self.heard.append((when, f"> {self._call(call)}"))
+
+    def _call(self, call: Act) -> str:
+        given = {name: self._known(name, value) for name, value in call.params.items()}
+        if call.method != "send_order":
+            return f"{call.method.split('_')[0]} {call.name} {getattr(self, call.method)(given)}"
+        mine = {"symbol": self.case.symbol, "client_order_id": call.name, "backtest_toggle": True}
+        answer = self.send_order({**mine, **given})
+        self.orders.setdefault(call.name, answer)
+        return f"{call.name} {'ok' if answer.ok else answer.retcode or answer.state.value}"
+
+    def _known(self, name: str, value: object) -> object:
+        return self.orders.get(str(value), value) if name in REFERENCES else value
+
+    def name_of(self, client_order_id: str, ticket: object) -> str:
+        """The case's name of an order, whichever of the two the record knows."""
+        if client_order_id in self.orders:
+            return client_order_id
+        known = (name for name, order in self.orders.items() if ticket in (order.ticket, order.position))
+        return next(known, "?")
+
+    def receive_order_status(self, order_id: str, status_data: Data) -> None:
+        name = self.name_of(status_data["client_order_id"], status_data["ticket"] or status_data["position_id"])
+        self.heard.append((status_data["time"], status_line(self.case, name, status_data)))
+
+    def receive_order_execution(self, order_id: str, execution_data: Data) -> None:
+        name = self.name_of(execution_data["client_order_id"], execution_data["position_id"])
+        self.heard.append((execution_data["time"], execution_line(self.case, name, execution_data)))
+
+    def records(self) -> dict[str, list[str]]:
+        """What the account shows, by kind."""
+        case, account = self.case, self.get_account_info({"backtest_toggle": True})
+        positions, orders = self.get_positions(), self.get_pending_orders()
+        return {
+            "position": [position_line(case, self.name_of("", row["ticket"]), row) for row in positions],
+            "order": [order_line(case, self.name_of("", row["ticket"]), row) for row in orders],
+            **{name: [f"{name} {account[name]:.2f}"] for name in ("balance", "equity", "margin", "margin_level")},
+        }
+
+
+class Replayer(Player):
+    """Plays a case on a replay: the calls are made inside `receive_ticks`."""
+
+    def receive_ticks(self, symbol: str, data: Data, is_end: bool = False) -> None:
+        if self.case.symbol == symbol:
+            self.act(data["time"], self._seen)
+            self._seen += 1
+
+    def play(self) -> None:
+        case, self._seen = self.case, 0
+        script = case.script()
+        self.subscribe_ticks(
+            {
+                "symbol": case.symbol,
+                "from": script[0].time - REST,
+                "to": script[-1].time + REST,
+                "backtest_toggle": True,
+                **case.account,
+            }
+        )
+        assert self._seen == len(script)
+
+
+class ReplayStage:
+    """A replay of a catalog: of the simulator in this process, or of a worker behind RabbitMQ."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def play(self, case: Case) -> Played:
+        for symbol in ("", *case.beside):
+            write(self._world.data, symbol or case.symbol, case.script(symbol))
+        with self._world.client(Replayer) as player:
+            player.case = case
+            player.play()
+            return Played(numbered(case, player.heard), player.records())
+
+
+def write(directory: Path, symbol: str, script: list[Quote]) -> None:
+    """Put quotes into a catalog."""
+
+    def column(read: Callable[[Quote], float]) -> Any:
+        return np.array([read(quote) for quote in script])
+
+    times = np.array([int(quote.time.timestamp()) * 1_000_000_000 for quote in script], dtype=np.int64)
+    quotes = Quotes(time=times, bid=column(lambda q: q.bid), ask=column(lambda q: q.ask))
+    Catalog(directory).write(symbol, [quotes], "execution cases", 0)
