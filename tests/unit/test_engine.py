@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from mas_router.messages import TradeRequest
 from mas_router.orders import State
 from sim_worker.engine import DealChange, OrderChange
 from sim_worker.records import row
@@ -386,3 +387,41 @@ def test_records_come_in_the_order_of_their_tickets():
     late = desk.buy(0.1).result.order
     desk.quote(1.08)
     assert [p.ticket for p in desk.engine.positions()] == [early, late]
+
+
+def test_an_order_of_a_human_carries_the_reason_client_into_its_deal_and_position():
+    desk = Desk()
+    desk.quote(1.1)
+    request = TradeRequest(action=DEAL, symbol="EURUSD", type=BUY, volume=0.1)
+    outcome = desk.engine.trade(request, desk.now, reason=0)
+    assert [order.reason for order in desk.engine.history_orders()] == [0]
+    assert [position.reason for position in desk.engine.positions()] == [0]
+    assert [deal.reason for deal in deals(outcome.changes)] == [0]
+
+
+def test_a_human_may_trade_where_programs_may_not():
+    desk = Desk(trade_expert=False)
+    desk.quote(1.1)
+    request = TradeRequest(action=DEAL, symbol="EURUSD", type=BUY, volume=0.1)
+    assert desk.engine.trade(request, desk.now).result.retcode == 10026
+    assert desk.engine.trade(request, desk.now, reason=0).result.retcode == 10009
+
+
+def test_a_reserved_ticket_is_the_ticket_of_the_deal_that_is_carried_out_later():
+    desk = Desk()
+    desk.quote(1.1)
+    ticket = desk.engine.reserve_ticket()
+    other = desk.buy(0.1).result.order
+    request = TradeRequest(action=DEAL, symbol="EURUSD", type=BUY, volume=0.1)
+    assert desk.engine.trade(request, desk.now, ticket=ticket).result.order == ticket != other
+
+
+def test_a_dealer_may_refuse_a_pending_order_at_its_activation():
+    desk = Desk()
+    desk.quote(1.1)
+    ticket = desk.place(BUY_LIMIT, 1.09).result.order
+    desk.engine.refuse_activation(ticket)
+    (change,) = desk.quote(1.089)
+    assert isinstance(change, OrderChange) and (change.why, change.retcode) == ("rejected", 10041)
+    assert [(order.ticket, order.state) for order in desk.engine.history_orders()] == [(ticket, 5)]
+    assert not desk.engine.positions()

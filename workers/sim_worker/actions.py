@@ -58,7 +58,7 @@ def _deal(book: Book, case: Case, client_id: str, request_id: int) -> Performed:
     request, price = case.request, case.market
     volume = round(request.volume, 8)
     order = Order(
-        book.order_ticket(),
+        case.ticket or book.order_ticket(),
         client_id,
         case.spec.name,
         request.type,
@@ -73,6 +73,7 @@ def _deal(book: Book, case: Case, client_id: str, request_id: int) -> Performed:
         time_setup=book.now,
         magic=request.magic,
         position_id=case.position.identifier if case.position is not None else 0,
+        reason=case.reason,
         comment=request.comment,
     )
     changes = execution.fill(book, order, price)
@@ -100,6 +101,7 @@ def _close_by(book: Book, case: Case, client_id: str, request_id: int) -> Perfor
         magic=case.request.magic,
         position_id=position.identifier,
         position_by_id=other.identifier,
+        reason=case.reason,
         comment=f"#{position.ticket} by #{other.ticket}",
     )
     changes = execution.close_by(book, order, position, other)

@@ -110,6 +110,7 @@ class Book:
         self.balance = normalize(account.deposit, account.currency_digits)
         self.now = 0
         self.deadline = NEVER  # nothing expires before; may be too early, never too late
+        self.doomed: set[int] = set()  # orders whose activation the dealer will refuse
         self.stops_end = NEVER  # when stop levels end that do not outlive the day
         self._next_order, self._next_deal = FIRST_ORDER, FIRST_DEAL
         self._routes: dict[tuple[str, str], Route] = {}

@@ -30,7 +30,8 @@ class Refusal(NamedTuple):
 class Case:
     """A request and what it is about. `position` is what it closes or changes, `order` the resting order it changes.
 
-    `expires` is filled by the check of the expiration, `note` says what was adapted.
+    `expires` is filled by the check of the expiration, `note` says what was adapted. `reason` is who asks
+    (ENUM_ORDER_REASON); `ticket` is one that was reserved for the order, 0 for the next one.
     """
 
     request: TradeRequest
@@ -45,6 +46,8 @@ class Case:
     filling: int = 0
     expires: int = 0
     note: str = ""
+    reason: int = int(mt5.ORDER_REASON_EXPERT)
+    ticket: int = 0
 
     @property
     def market(self) -> float:

@@ -117,7 +117,7 @@ def account(book: Book, case: Case) -> Refusal | None:
     """May this account trade, and may programs on it?"""
     if not book.account.trade_allowed:
         return Refusal(Retcode.TRADE_DISABLED, "trading is disabled on this account")
-    if not book.account.trade_expert:
+    if not book.account.trade_expert and case.reason == mt5.ORDER_REASON_EXPERT:
         return Refusal(Retcode.SERVER_DISABLES_AT, "trading by programs is disabled on this account")
     return None
 

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import inf
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mas_router import mt5
 from mas_router.errors import InvalidField
 from mas_router.messages import Row, TradeRequest
 from sim_worker import accounts, actions, horizon, matching, pending, valuation
@@ -27,6 +29,8 @@ from sim_worker.records import DealChange as DealChange
 from sim_worker.records import OrderChange as OrderChange
 from sim_worker.records import Outcome as Outcome
 from sim_worker.specs import AccountSpec, SymbolSpec, find_symbol
+
+EXPERT: Final = int(mt5.ORDER_REASON_EXPERT)
 
 
 class Engine:
@@ -90,8 +94,18 @@ class Engine:
 
     # ---- requests ----------------------------------------------------------------------------------------------------
 
-    def trade(self, request: TradeRequest, time: int, *, client_id: str = "", auto_filling: bool = False) -> Outcome:
-        """Check a request and carry it out. `client_id` marks the order and everything that comes of it.
+    def trade(
+        self,
+        request: TradeRequest,
+        time: int,
+        *,
+        client_id: str = "",
+        auto_filling: bool = False,
+        reason: int = EXPERT,
+        ticket: int = 0,
+    ) -> Outcome:
+        """Check a request and carry it out. `client_id` marks the order and everything that comes of it, `reason` says
+        who asks (ENUM_ORDER_REASON), `ticket` is one from `reserve_ticket` for the order of a deal.
 
         `auto_filling`: the request names no filling mode, so another one may replace it; `note` says so. A refused
         request changes nothing; its changes are only what had ended by this time.
@@ -101,6 +115,7 @@ class Engine:
         self._requests += 1
         case = examine(book, request, auto_filling)
         if isinstance(case, Case):
+            case.reason, case.ticket = reason, ticket
             refusal = first_refusal(book, case)
             if refusal is None:
                 result, changes = actions.perform(book, case, client_id, self._requests)
@@ -108,6 +123,18 @@ class Engine:
         else:
             refusal = case
         return Outcome(actions.refused(book, request, refusal, self._requests), tuple(before), refusal.note)
+
+    def reserve_ticket(self) -> int:
+        """A ticket for an order that the server has accepted and will carry out later."""
+        return self._book.order_ticket()
+
+    def refuse_activation(self, ticket: int) -> None:
+        """The dealer will refuse this resting order when its price is reached: it ends REJECTED."""
+        self._book.doomed.add(ticket)
+
+    def bury(self, order: Order) -> None:
+        """Write an order into the history that ended without having been in the book."""
+        self._book.leave(order)
 
     def check(self, request: TradeRequest, time: int) -> Row:
         """order_check: would this request pass at this time, and what would the account look like after it?"""

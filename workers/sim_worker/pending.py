@@ -11,7 +11,7 @@ from mas_router import mt5
 from mas_router.mt5 import RETCODE_TEXT, Retcode
 from mas_router.orders import State
 from sim_worker.book import Book
-from sim_worker.cases import Case
+from sim_worker.cases import Case, Refusal
 from sim_worker.checks import affordable
 from sim_worker.execution import DONE, fill
 from sim_worker.records import Change, Order, OrderChange, Why
@@ -45,6 +45,7 @@ def place(book: Book, case: Case, client_id: str) -> tuple[Order, list[Change]]:
         time_setup=book.now,
         type_filling=case.filling,
         magic=request.magic,
+        reason=case.reason,
         comment=request.comment,
     )
     _set_terms(order, case)
@@ -120,13 +121,15 @@ def _to_limit(book: Book, order: Order) -> OrderChange:
 
 
 def _execute(book: Book, order: Order, price: float, market: float) -> list[Change]:
-    """Fill, or without the money reject: the activation runs through the checks of money again."""
+    """Fill, or reject: without the money, as the activation runs through its checks again, or by the dealer."""
     order.price_current = market
     side, sell = book.symbols[order.symbol], order.type & 1
     opposite = None
     if not book.account.hedging:
         opposite = next((p for p in side.positions.values() if p.type != sell), None)
     refusal = affordable(book, side, opposite, sell, order.volume_current, price)
+    if order.ticket in book.doomed:
+        refusal = Refusal(Retcode.REJECT, "the dealer refuses")
     if refusal is None:
         return fill(book, order, price)
     code = int(Retcode.REJECT_CANCEL)
