@@ -7,12 +7,13 @@ tests compare the pages with what this would write.
 
 from __future__ import annotations
 
+import collections.abc
 import re
 import sys
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, fields
-from enum import IntEnum
+from enum import IntEnum, IntFlag
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, get_args, get_origin, get_type_hints
@@ -32,6 +33,7 @@ from mas_router.cli.plan import everything  # noqa: E402
 from mas_router.mt5_enums import Retcode  # noqa: E402
 from mas_router.mt5_tables import RETCODE_TEXT, classify  # noqa: E402
 from mas_router.orders import FINAL, IN_FLIGHT, NEVER_SENT, OPEN, State  # noqa: E402
+from sim_worker import market_file, specs  # noqa: E402
 
 WORDS: Final[dict[str, dict[str, Any]]] = tomllib.loads((DOCS / "words.toml").read_text(encoding="utf-8"))
 PART: Final = re.compile(r"(<!-- generated: ([\w .-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -272,6 +274,48 @@ def _arguments(item: Any) -> str:
     return ", ".join(f"{name}={value}" for name, value in item.arguments.items())
 
 
+#: The two kinds of tables of a market file, and which of their fields have words.
+MARKET: Final[dict[str, tuple[type, Mapping[str, Any]]]] = {
+    "symbols": (specs.SymbolSpec, market_file.WORDS),
+    "accounts": (specs.AccountSpec, market_file.ACCOUNT_WORDS),
+}
+
+
+def market_fields(name: str) -> str:
+    """The fields of a symbol or an account in a market file."""
+    build, worded = MARKET[name]
+    given = [item for item in fields(build) if item.init and (build, item.name) != (specs.SymbolSpec, "name")]
+    text, hints = words(f"market {name}", [item.name for item in given]), get_type_hints(build)
+    rows = [
+        (
+            f"`{item.name}`",
+            _setting_type(hints[item.name], worded.get(item.name)),
+            _setting(item, worded),
+            text[item.name],
+        )
+        for item in given
+    ]
+    return table(("field", "type", "default", "meaning"), rows)
+
+
+def _setting_type(hint: Any, worded: Any) -> str:
+    if worded is not None:
+        names = ", ".join(str(member.name).lower() for member in worded)
+        return f"list of {names}" if issubclass(worded, IntFlag) else f"one of {names}"
+    if get_origin(hint) in (Mapping, tuple, collections.abc.Mapping):
+        return "table" if get_origin(hint) is not tuple else "list"
+    return _type(hint)
+
+
+def _setting(item: Any, worded: Mapping[str, Any]) -> str:
+    if item.default is MISSING:
+        return "-"
+    if item.name not in worded:
+        return "-" if item.default == "" else f"`{item.default!r}`"
+    word = market_file.worded(worded[item.name], item.default)
+    return ", ".join(word) if isinstance(word, list) else word
+
+
 def retcodes(_: str) -> str:
     rows = [
         (str(code.value), f"`TRADE_RETCODE_{code.name}`", RETCODE_TEXT[code], classify(code).value)
@@ -337,6 +381,7 @@ PARTS: Final[Mapping[str, Callable[[str], str]]] = {
     "topology": topology_tables,
     "retcodes": retcodes,
     "commands": command_line,
+    "market": market_fields,
 }
 
 

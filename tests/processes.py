@@ -31,9 +31,10 @@ def environment(**variables: str) -> dict[str, str]:
 class WorkerProcess:
     """A running `mas sim-worker`. Its stderr is read all the time, so that it never waits for a reader."""
 
-    def __init__(self, url: str, name: str, *, slots: int, data: Path) -> None:
+    def __init__(self, url: str, name: str, *, slots: int, data: Path, market: Path | None = None) -> None:
         self.name = name
         arguments = [f"--slots={slots}", f"--name={name}", f"--data={data}", "--log-level=info"]
+        arguments += [f"--market={market}"] if market else []
         self._process = subprocess.Popen(
             [sys.executable, "-c", SIM_WORKER, *arguments],
             env=environment(MAS_BACKTEST_URL=url),
@@ -105,9 +106,11 @@ class Workers:
         self._data = data
         self.started: list[WorkerProcess] = []
 
-    def start(self, url: str, *names: str, slots: int = 32, data: Path | None = None) -> list[WorkerProcess]:
+    def start(
+        self, url: str, *names: str, slots: int = 32, data: Path | None = None, market: Path | None = None
+    ) -> list[WorkerProcess]:
         """Start one worker for each name at the same time; return when all of them serve."""
-        fresh = [WorkerProcess(url, name, slots=slots, data=data or self._data) for name in names]
+        fresh = [WorkerProcess(url, name, slots=slots, data=data or self._data, market=market) for name in names]
         self.started += fresh
         for worker in fresh:
             worker.wait_serving()

@@ -77,7 +77,8 @@ class TradeResult(Wire):
 
 class Open(Wire):
     """Open a simulated account (a session). `source` is the quotes: synthetic or catalog; `timeframe` empty and
-    `ticks` False mean a market that follows the wall clock, else a replay of `since`..`until`.
+    `ticks` False mean a market that follows the wall clock, else a replay of `since`..`until`. The money is as the
+    worker's settings of the account say, where nothing is asked for.
     """
 
     kind: Literal["open"] = "open"
@@ -87,10 +88,10 @@ class Open(Wire):
     session: Id
     server: Name = ""
     login: Name = ""
-    deposit: Amount = 10_000.0
-    currency: Name = "USD"
-    leverage: Unsigned = 100
-    margin_mode: Literal["hedging", "netting"] = "hedging"
+    deposit: Amount | None = None
+    currency: Name | None = None
+    leverage: Unsigned | None = None
+    margin_mode: Literal["hedging", "netting"] | None = None
     source: Literal["synthetic", "catalog"] = "synthetic"
     seed: Unsigned = 1
     symbol: Name = ""

@@ -5,7 +5,6 @@ The only file of the SDK that imports a worker.
 
 from __future__ import annotations
 
-import os
 import time
 from pathlib import Path
 
@@ -14,7 +13,8 @@ from mas_router import topology
 from mas_router.memory import MemoryBroker
 from mas_router.service import Pipeline
 from mas_router.transport import Consumer, Delivery, Transport
-from sim_worker.opening import Sources, default_data
+from sim_worker.opening import Sources, default_data, default_market
+from sim_worker.symbols import read_server
 from sim_worker.worker import SimWorker
 
 PREFETCH = 2_000
@@ -47,12 +47,16 @@ class _Doors:
         """One client uses this worker: there is always a slot."""
 
 
-def embedded(data: str | os.PathLike[str] | None) -> Backend:
-    """A simulator of its own for one client. `data` is the catalog's directory (default: MAS_DATA or ~/.mas/data)."""
+def embedded(data: str, market: str) -> Backend:
+    """A simulator of its own for one client. Empty paths: the defaults of the simulator workers.
+
+    `data` is the catalog's directory, `market` a market file. Raises InvalidField (the market file).
+    """
     broker = MemoryBroker()
     transport = broker.connect("simulator")
     doors = _Doors(transport)
-    worker = SimWorker("embedded", doors, Sources(Path(data) if data else default_data()), time.time_ns, slots=1000)
+    sources = Sources(Path(data) if data else default_data(), read_server(Path(market) if market else default_market()))
+    worker = SimWorker("embedded", doors, sources, time.time_ns, slots=1000)
     doors.pipeline = Pipeline(transport, worker)
     transport.declare(topology.backtest())
     transport.consume(topology.OPEN_QUEUE, doors.receive, prefetch=PREFETCH)

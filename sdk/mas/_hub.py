@@ -54,6 +54,7 @@ class Settings:
     client_id: str = ""
     whole_account: bool = False
     data: str = ""
+    market: str = ""
     seed: int = 1
     timeout: float = 10.0
 
@@ -114,7 +115,7 @@ class Hub:
         else:
             from mas._embedded import embedded
 
-            backend = embedded(self.settings.data or None)
+            backend = embedded(self.settings.data, self.settings.market)
         line = Line(backend.transport, self.client, self)
         self._backends[url] = backend, line  # before it starts: what waits in the reply queue comes at once
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 from mas import params
 from mas._hub import Hub
@@ -70,7 +70,7 @@ class MarketData:
                 login=login,
                 deposit=given.deposit,
                 leverage=given.leverage,
-                margin_mode=_margin_mode(given.margin_mode),
+                margin_mode=given.margin_mode,
                 source="synthetic" if given.source == "synthetic" else "catalog",
                 seed=given.seed,
                 symbol=given.symbol,
@@ -91,7 +91,3 @@ class MarketData:
     def stop_all(self) -> None:
         for _, replay in list(self._running.values()):
             replay.stop()
-
-
-def _margin_mode(name: str) -> Literal["hedging", "netting"]:
-    return "netting" if name == "netting" else "hedging"

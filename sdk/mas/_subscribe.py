@@ -29,11 +29,11 @@ class ReplayParams(Target):
     since: int = 0
     until: int = 0
     interval_ms: int
-    deposit: float
+    deposit: float | None
     source: Source
     seed: int
-    leverage: int
-    margin_mode: MarginMode
+    leverage: int | None
+    margin_mode: MarginMode | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,8 +46,8 @@ class _Subscribe(Target):
     captital: Annotated[float | None, number(0.01, 1e12)] = None  # the documentation's misspelling is in use
     source: Annotated[Source, choice({"catalog": "catalog", "synthetic": "synthetic"})] = "catalog"
     seed: Annotated[int, whole(0, INT64)] = 1
-    leverage: Annotated[int, whole(1, 10_000)] = 100
-    margin_mode: Annotated[MarginMode, choice({"hedging": "hedging", "netting": "netting"})] = "hedging"
+    leverage: Annotated[int | None, whole(1, 10_000)] = None
+    margin_mode: Annotated[MarginMode | None, choice({"hedging": "hedging", "netting": "netting"})] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +104,7 @@ def _replay(
         since=since,
         until=until,
         interval_ms=interval_ms,
-        deposit=agreed(("capital", given.capital), ("captital", given.captital)) or 10_000.0,
+        deposit=agreed(("capital", given.capital), ("captital", given.captital)),
         source=given.source,
         seed=given.seed,
         leverage=given.leverage,

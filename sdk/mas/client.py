@@ -59,8 +59,8 @@ class Client:
     Live and backtest may be apart: `live_url` (MAS_LIVE_URL) and `backtest_url` (MAS_BACKTEST_URL). Without any of
     them the simulator runs in this process. `events="account"` also delivers what other clients do on the same
     accounts. `client_id` keeps the reply queue over a restart of the program, so that missed events arrive; one
-    program at a time may use it. `data` is the directory of the quote catalog of an embedded simulator, `seed` the
-    seed of its synthetic market.
+    program at a time may use it. Of an embedded simulator, `data` is the directory of the quote catalog, `market` a
+    file of symbols and accounts (default: MAS_MARKET), `seed` the seed of the synthetic market.
     """
 
     def __init__(
@@ -72,6 +72,7 @@ class Client:
         client_id: str = "",
         events: Literal["own", "account"] = "own",
         data: str | os.PathLike[str] | None = None,
+        market: str | os.PathLike[str] | None = None,
         seed: int = 1,
         timeout: float = 10.0,
     ) -> None:
@@ -79,6 +80,8 @@ class Client:
             raise CallerError(f"events={events!r} is not allowed: 'own' or 'account'")
         if not isinstance(data, str | os.PathLike | None):
             raise InvalidField("data", data, "the path of a directory")
+        if not isinstance(market, str | os.PathLike | None):
+            raise InvalidField("market", market, "the path of a market file")
         params.check_client(url=url, live_url=live_url, backtest_url=backtest_url, seed=seed, timeout=timeout)
         both = os.environ.get("MAS_URL", "") if url is None else url
         settings = Settings(
@@ -87,6 +90,7 @@ class Client:
             client_id=params.client_id(client_id),
             whole_account=events == "account",
             data=os.fspath(data) if data is not None else "",
+            market=os.fspath(market) if market is not None else "",
             seed=seed,
             timeout=timeout,
         )

@@ -8,7 +8,8 @@ from typing import Any
 from mas_router.messages import TradeRequest
 from sim_worker.engine import Change, DealChange, Engine, OrderChange, Outcome
 from sim_worker.records import Deal
-from sim_worker.specs import AccountSpec, SymbolSpec, find_symbol
+from sim_worker.specs import AccountSpec, SymbolSpec
+from sim_worker.symbols import find_symbol
 
 SECOND = 1_000_000_000
 DAY = 86_400 * SECOND

@@ -10,7 +10,7 @@ from mas_router.messages import TradeRequest
 from mas_router.orders import State
 from sim_worker.engine import DealChange, OrderChange
 from sim_worker.records import row
-from sim_worker.specs import SYMBOLS
+from sim_worker.symbols import SYMBOLS
 from tests.unit.engine_kit import BUY, BUY_LIMIT, CLOSE_BY, DEAL, NOON, SECOND, SELL, SLTP, Desk, deals, whys
 
 IN, OUT, INOUT, OUT_BY = range(4)

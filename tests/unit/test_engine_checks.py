@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from mas_router.errors import InvalidField
-from sim_worker.specs import SYMBOLS, SymbolSpec
+from sim_worker.specs import SymbolSpec
+from sim_worker.symbols import SYMBOLS
 from tests.unit.engine_kit import (
     BUY,
     BUY_LIMIT,

@@ -9,7 +9,8 @@ import pytest
 
 from mas_router.messages import TradeRequest
 from sim_worker.engine import DealChange, Engine
-from sim_worker.specs import SYMBOLS, AccountSpec, SymbolSpec
+from sim_worker.specs import AccountSpec, SymbolSpec
+from sim_worker.symbols import SYMBOLS
 from tests.unit.engine_kit import BUY, BUY_LIMIT, CLOSE_BY, DEAL, SELL, Desk, deals
 
 EURUSD = SYMBOLS["EURUSD"]

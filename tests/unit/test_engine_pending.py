@@ -8,7 +8,8 @@ import pytest
 
 from mas_router.orders import State
 from sim_worker.engine import OrderChange
-from sim_worker.specs import SYMBOLS, SymbolSpec
+from sim_worker.specs import SymbolSpec
+from sim_worker.symbols import SYMBOLS
 from tests.unit.engine_kit import (
     BUY_LIMIT,
     BUY_STOP,

@@ -12,7 +12,8 @@ from mas_router.messages import TradeRequest
 from mas_router.orders import State, advance
 from sim_worker import valuation
 from sim_worker.engine import Change, Engine, OrderChange
-from sim_worker.specs import SYMBOLS, AccountSpec
+from sim_worker.specs import AccountSpec
+from sim_worker.symbols import SYMBOLS
 from tests.unit.engine_kit import (
     BUY_LIMIT,
     BUY_STOP_LIMIT,

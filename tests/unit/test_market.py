@@ -12,7 +12,8 @@ from sim_worker.bars import bars_replay
 from sim_worker.engine import Change, Engine
 from sim_worker.market import ReplayMarket, WallMarket, run, run_together
 from sim_worker.quotes import Quotes
-from sim_worker.specs import AccountSpec, find_symbol
+from sim_worker.specs import AccountSpec
+from sim_worker.symbols import find_symbol
 from sim_worker.synthetic import synthetic_bars
 
 SECOND = 1_000_000_000

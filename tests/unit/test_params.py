@@ -579,12 +579,12 @@ def test_margin_and_profit_take_a_side() -> None:
         params.calc_order_margin({"action": "buy_limit", "symbol": "EURUSD", "volume": 1, "price": 1.1})
 
 
-def test_a_replay_has_the_documented_defaults() -> None:
+def test_a_replay_has_the_documented_defaults_and_leaves_the_money_to_the_account() -> None:
     replay = params.subscribe_bars(
         {"symbol": "EURUSD", "timeframe": "h1", "from": "2026-01-01", "to": "2026-02-01", "backtest_toggle": True}
     )
-    assert (replay.timeframe, replay.interval_ms, replay.deposit, replay.leverage) == ("H1", 1000, 10_000.0, 100)
-    assert (replay.source, replay.margin_mode, replay.backtest) == ("catalog", "hedging", True)
+    assert (replay.timeframe, replay.interval_ms, replay.deposit, replay.leverage) == ("H1", 1000, None, None)
+    assert (replay.source, replay.margin_mode, replay.backtest) == ("catalog", None, True)
     assert replay.until == int(LATER.timestamp()) * 10**9
     ticks = params.subscribe_ticks({"symbol": "EURUSD"})
     assert (ticks.timeframe, ticks.interval_ms, ticks.backtest, ticks.ticks) == ("", 500, False, -1)

@@ -11,7 +11,8 @@ from mas_router import mt5
 from sim_worker.engine import Engine
 from sim_worker.market import WallMarket
 from sim_worker.queries import in_group, matches, select
-from sim_worker.specs import SYMBOLS, AccountSpec, find_symbol
+from sim_worker.specs import AccountSpec
+from sim_worker.symbols import SYMBOLS, find_symbol
 
 SECOND = 1_000_000_000
 START = 1_704_067_200 * SECOND
@@ -67,7 +68,7 @@ def test_a_hostile_mask_costs_no_more_than_its_length() -> None:
 
 
 @pytest.fixture(scope="module")
-def account() -> tuple[Engine, WallMarket]:
+def account() -> Engine:
     """Two positions, a pending order, and a closed position; one second between the orders."""
     engine = Engine(AccountSpec(deposit=100_000.0))
     market = WallMarket(1, START, find_symbol, "USD")
@@ -86,15 +87,15 @@ def account() -> tuple[Engine, WallMarket]:
     trade(3, action=5, type=2, price=0.5)
     trade(4, volume=0.2)
     trade(5, volume=0.2, type=1, position=engine.positions()[-1].ticket)
-    return engine, market
+    return engine
 
 
-def tickets(account: tuple[Engine, WallMarket], what: str, **fields: object) -> list[object]:
+def tickets(account: Engine, what: str, **fields: object) -> list[object]:
     query = m.Query.model_validate({"id": "q", "client": "c", "what": what, **fields})
-    return [row["ticket"] for row in select(*account, query, START + 10 * SECOND)]
+    return [row["ticket"] for row in select(account, tuple(SYMBOLS), query)]
 
 
-def test_a_ticket_counts_before_a_symbol_and_a_symbol_before_a_group(account: tuple[Engine, WallMarket]) -> None:
+def test_a_ticket_counts_before_a_symbol_and_a_symbol_before_a_group(account: Engine) -> None:
     first, second = tickets(account, "positions")
     assert tickets(account, "positions", ticket=first, symbol="GBPUSD") == [first]
     assert tickets(account, "positions", symbol="GBPUSD", group="EUR*") == [second]
@@ -103,13 +104,13 @@ def test_a_ticket_counts_before_a_symbol_and_a_symbol_before_a_group(account: tu
     assert tickets(account, "positions", ticket=4) == []
 
 
-def test_pending_orders_are_selected_likewise(account: tuple[Engine, WallMarket]) -> None:
+def test_pending_orders_are_selected_likewise(account: Engine) -> None:
     (pending,) = tickets(account, "orders")
     assert tickets(account, "orders", symbol="GBPUSD") == []
     assert tickets(account, "orders", ticket=pending) == [pending]
 
 
-def test_history_is_selected_by_the_time_it_was_done_both_ends_included(account: tuple[Engine, WallMarket]) -> None:
+def test_history_is_selected_by_the_time_it_was_done_both_ends_included(account: Engine) -> None:
     everything = tickets(account, "history_orders")
     assert len(everything) == 4
     ends = {"since": START + 2 * SECOND, "until": START + 4 * SECOND}
@@ -118,7 +119,7 @@ def test_history_is_selected_by_the_time_it_was_done_both_ends_included(account:
     assert len(tickets(account, "deals", **ends)) == 2
 
 
-def test_a_ticket_or_a_position_is_found_whatever_the_time(account: tuple[Engine, WallMarket]) -> None:
+def test_a_ticket_or_a_position_is_found_whatever_the_time(account: Engine) -> None:
     opening, closing = tickets(account, "history_orders")[-2:]
     late = {"since": START + 100 * SECOND}
     assert tickets(account, "history_orders", ticket=closing, **late) == [closing]
@@ -127,16 +128,16 @@ def test_a_ticket_or_a_position_is_found_whatever_the_time(account: tuple[Engine
     assert len(tickets(account, "deals", ticket=closing, **late)) == 1
 
 
-def test_the_account_is_one_row_and_a_tick_is_the_newest_quote(account: tuple[Engine, WallMarket]) -> None:
-    (row,) = select(*account, m.Query(id="q", client="c", what="account"), START)
+def test_the_account_is_one_row_and_a_tick_is_the_newest_quote(account: Engine) -> None:
+    (row,) = select(account, tuple(SYMBOLS), m.Query(id="q", client="c", what="account"))
     assert len(row) == 28
-    (tick,) = select(*account, m.Query(id="q", client="c", what="tick", symbol="EURUSD"), START)
+    (tick,) = select(account, tuple(SYMBOLS), m.Query(id="q", client="c", what="tick", symbol="EURUSD"))
     quote = account[0].last_quote("EURUSD")
     assert quote is not None
     assert (tick["bid"], tick["ask"], tick["time_msc"]) == (quote[1], quote[2], quote[0] // 1_000_000)
-    assert select(*account, m.Query(id="q", client="c", what="tick", symbol="NOSUCH"), START) == []
+    assert select(account, tuple(SYMBOLS), m.Query(id="q", client="c", what="tick", symbol="NOSUCH")) == []
 
 
-def test_symbols_are_all_that_the_simulator_has(account: tuple[Engine, WallMarket]) -> None:
-    names = [row["name"] for row in select(*account, m.Query(id="q", client="c", what="symbols"), START)]
+def test_symbols_are_all_that_the_simulator_has(account: Engine) -> None:
+    names = [row["name"] for row in select(account, tuple(SYMBOLS), m.Query(id="q", client="c", what="symbols"))]
     assert names == list(SYMBOLS)

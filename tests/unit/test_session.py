@@ -15,7 +15,8 @@ from sim_worker.bars import bars_replay
 from sim_worker.engine import Engine
 from sim_worker.market import ReplayMarket, WallMarket
 from sim_worker.session import EVENTS_PER_REPORT, Session
-from sim_worker.specs import AccountSpec, find_symbol
+from sim_worker.specs import AccountSpec
+from sim_worker.symbols import find_symbol
 from sim_worker.synthetic import synthetic_bars
 
 SECOND = 1_000_000_000
@@ -27,14 +28,14 @@ FAR_LIMIT = m.TradeRequest(action=5, symbol="EURUSD", volume=0.1, type=2, price=
 
 def wall() -> Session:
     engine = Engine(AccountSpec(login="1001", server="Demo", deposit=1_000_000.0))
-    return Session(OPEN, engine, WallMarket(1, START, find_symbol, "USD"))
+    return Session(OPEN, engine, WallMarket(1, START, find_symbol, "USD"), ("EURUSD",))
 
 
 def replay() -> Session:
     spec = find_symbol("EURUSD")
     assert spec is not None
     market = ReplayMarket("EURUSD", bars_replay(synthetic_bars(3, spec, START, START + 86_400 * SECOND), "M1"))
-    return Session(OPEN, Engine(AccountSpec(login="1001", server="Demo")), market)
+    return Session(OPEN, Engine(AccountSpec(login="1001", server="Demo")), market, ("EURUSD",))
 
 
 def trade(

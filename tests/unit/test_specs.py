@@ -5,12 +5,13 @@ from dataclasses import replace
 import pytest
 
 from mas_router.errors import InvalidField
-from sim_worker.specs import SYMBOLS, AccountSpec, SymbolSpec, conversion_symbols, find_symbol
+from sim_worker.specs import AccountSpec, SymbolSpec, conversion_symbols
+from sim_worker.symbols import SYMBOLS, find_symbol
 
 
-def test_the_table_has_forex_pairs_metals_an_index_and_a_stock():
-    assert len(SYMBOLS) == 32
-    assert {"EURUSD", "USDJPY", "XAUUSD", "XAGUSD", "US500", "AAPL"} <= SYMBOLS.keys()
+def test_the_built_in_set_has_forex_pairs_metals_an_index_a_stock_and_a_future():
+    assert len(SYMBOLS) == 33
+    assert {"EURUSD", "USDJPY", "XAUUSD", "XAGUSD", "US500", "AAPL", "ESZ27"} <= SYMBOLS.keys()
 
 
 @pytest.mark.parametrize("name", sorted(SYMBOLS))
@@ -56,7 +57,7 @@ def test_an_unknown_name_is_no_symbol(name):
 def test_conversion_symbols_are_those_whose_quotes_turn_profit_and_margin_into_the_deposit(symbol, currency, expected):
     spec = find_symbol(symbol)
     assert spec is not None
-    assert conversion_symbols(spec, currency) == expected
+    assert conversion_symbols(spec, currency, find_symbol) == expected
 
 
 def test_two_symbols_are_needed_where_only_the_dollar_connects_two_currencies():

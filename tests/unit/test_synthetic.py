@@ -21,6 +21,7 @@ class Spec:
     reference_price: float = 1.1
     spread_points: int = 10
     daily_volatility: float = 0.006
+    tick_size: float = 0.00001
 
 
 def ns(text: str) -> int:
@@ -67,7 +68,9 @@ def test_seed_and_symbol_give_other_prices_and_the_start_does_not() -> None:
     assert SyntheticFeed(1, Spec(), ns("2024-01-01"), SECOND).quotes(0, 100).bid.tolist() == here
 
 
-@pytest.mark.parametrize("spec", [Spec(), Spec("USDJPY", 3, 150.0, 1), Spec("BTCUSD", 2, 60_000.0, 1500, 0.04)])
+@pytest.mark.parametrize(
+    "spec", [Spec(), Spec("USDJPY", 3, 150.0, 1, tick_size=0.001), Spec("BTCUSD", 2, 60_000.0, 1500, 0.04, 0.01)]
+)
 def test_prices_are_whole_points_with_a_spread_of_at_least_one(spec: Spec) -> None:
     found = feed(spec=spec).quotes(12345, 20_000).checked()
     bid, ask = found.bid.tolist()[:2000], found.ask.tolist()[:2000]
@@ -78,6 +81,13 @@ def test_prices_are_whole_points_with_a_spread_of_at_least_one(spec: Spec) -> No
     assert len(np.unique(spreads)) > 1
     assert spreads.max() <= 1.5 * spec.spread_points + 1
     assert found.synthetic
+
+
+def test_prices_of_a_future_are_whole_ticks_with_a_spread_of_at_least_one() -> None:
+    found = feed(spec=Spec("ES", 2, 5_050.0, 25, 0.01, 0.25)).quotes(0, 5_000).checked()
+    assert (found.bid % 0.25 == 0).all()
+    assert (found.ask % 0.25 == 0).all()
+    assert (found.ask - found.bid).min() >= 0.25
 
 
 def test_the_price_moves_as_much_as_the_symbol_says_and_returns_to_the_reference() -> None:

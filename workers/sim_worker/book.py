@@ -15,7 +15,7 @@ from sim_worker.exposure import Exposure
 from sim_worker.money import normalize
 from sim_worker.rates import NoRate, Quote, Route, find_route
 from sim_worker.records import DAY, Deal, Order, Position
-from sim_worker.specs import AccountSpec, SymbolSpec
+from sim_worker.specs import AccountSpec, SymbolSpec, conversion_symbols
 
 #: Orders and positions share one number space, deals have another, as on a real server.
 FIRST_ORDER: Final = 1_000_001
@@ -129,6 +129,10 @@ class Book:
         if symbol not in self.quotes:
             self._routes.clear()  # there may be a shorter way now
         self.quotes[symbol] = quote
+
+    def conversion_symbols(self, spec: SymbolSpec) -> tuple[str, ...]:
+        """The other symbols that must be quoted so that a symbol's money converts to the deposit currency."""
+        return conversion_symbols(spec, self.account.currency, self._find)
 
     def route(self, spec: SymbolSpec, source: str) -> Route:
         """How to convert into the deposit currency; NoRate if the quotes for it are missing."""

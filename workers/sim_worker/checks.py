@@ -17,7 +17,6 @@ from sim_worker.book import Book, SymbolBook, day_end
 from sim_worker.cases import Case, Refusal, filling_allowed
 from sim_worker.rates import NoRate
 from sim_worker.records import SECOND, Position
-from sim_worker.specs import conversion_symbols
 
 Check = Callable[[Book, Case], Refusal | None]
 _EPSILON: Final = 1e-6
@@ -133,7 +132,7 @@ def prices(book: Book, case: Case) -> Refusal | None:
         book.route(spec, spec.currency_profit)
         book.route(spec, spec.currency_margin)
     except NoRate as error:
-        names = ", ".join(conversion_symbols(spec, book.account.currency)) or "such a pair"
+        names = ", ".join(book.conversion_symbols(spec)) or "such a pair"
         return Refusal(Retcode.PRICE_OFF, f"{error}: {names} is not quoted")
     return None
 

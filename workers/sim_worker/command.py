@@ -10,17 +10,24 @@ import typer
 from mas_router.amqp import AmqpTransport
 from mas_router.cli import logs
 from mas_router.cli.broker import Url, url_of, wait
-from sim_worker.opening import default_data
+from sim_worker.opening import Sources, default_data, default_market
 from sim_worker.runner import Runner, RunnerSettings, stop_on_signals
+from sim_worker.symbols import read_server
 
 Data = Annotated[
     Path | None, typer.Option("--data", metavar="DIR", help="The catalog of quotes; else $MAS_DATA, else ~/.mas/data.")
+]
+
+Market = Annotated[
+    Path | None,
+    typer.Option("--market", metavar="FILE", help="Symbols and accounts; else $MAS_MARKET, else the built-in ones."),
 ]
 
 
 def command(
     url: Url = None,
     data: Data = None,
+    market: Market = None,
     slots: Annotated[int, typer.Option(min=1, max=10_000, help="Simulated accounts at once.")] = 32,
     name: Annotated[str, typer.Option(help="The worker's name in `mas status`; else one is made up.")] = "",
     drain: Annotated[float, typer.Option(min=0.1, help="Seconds that a shutdown may take.")] = 10.0,
@@ -35,7 +42,8 @@ def command(
     logs.set_up(log_level, json_logs)
     transport = AmqpTransport(url_of(url), name=name or "sim-worker")
     try:
-        settings = RunnerSettings(data=data or default_data(), name=name, slots=slots, drain=drain)
+        sources = Sources(data or default_data(), read_server(market or default_market()))
+        settings = RunnerSettings(sources, name=name, slots=slots, drain=drain)
         runner = Runner(transport, settings)
         stop_on_signals(runner)
         if wait(transport, connect_timeout, after_refusal=connect_timeout, stopped=runner.stop.is_set):

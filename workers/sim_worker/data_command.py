@@ -26,8 +26,8 @@ from sim_worker.catalog import Catalog, Entry
 from sim_worker.formats import FORMATS
 from sim_worker.importers import Import
 from sim_worker.quotes import Bars, Quotes
-from sim_worker.specs import find_symbol
 from sim_worker.survey import Report
+from sim_worker.symbols import find_symbol
 from sim_worker.synthetic import synthetic_bars, synthetic_quotes
 
 app = typer.Typer(name="data", help="Quotes for backtests: import, list, make up.", no_args_is_help=True)

@@ -28,7 +28,8 @@ from sim_worker.records import Deal, Order, Position
 from sim_worker.records import DealChange as DealChange
 from sim_worker.records import OrderChange as OrderChange
 from sim_worker.records import Outcome as Outcome
-from sim_worker.specs import AccountSpec, SymbolSpec, find_symbol
+from sim_worker.specs import AccountSpec, SymbolSpec
+from sim_worker.symbols import find_symbol
 
 EXPERT: Final = int(mt5.ORDER_REASON_EXPERT)
 

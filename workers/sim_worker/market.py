@@ -73,7 +73,7 @@ class WallMarket:
         spec = self._find(symbol)
         if spec is None:
             return False
-        for name in (symbol, *conversion_symbols(spec, self._currency)):
+        for name in (symbol, *conversion_symbols(spec, self._currency, self._find)):
             other = self._find(name)
             if name not in self._feeds and other is not None:
                 self._feeds[name] = SyntheticFeed(self._seed, other, self._start, WALL_INTERVAL)

@@ -6,7 +6,7 @@ Reads the catalog when quotes come from there.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from mas_router.errors import InvalidField
@@ -17,7 +17,8 @@ from sim_worker.engine import Engine
 from sim_worker.market import Market, ReplayMarket, WallMarket
 from sim_worker.quotes import Bars, Quotes
 from sim_worker.session import Session
-from sim_worker.specs import AccountSpec, SymbolSpec, conversion_symbols, find_symbol
+from sim_worker.specs import AccountSpec, SymbolSpec, conversion_symbols
+from sim_worker.symbols import TradeServer
 from sim_worker.synthetic import synthetic_bars, synthetic_quotes
 
 #: A year of ticks does not fit in a message's patience; longer ranges are replayed in parts.
@@ -30,9 +31,10 @@ HOUR = DAY // 24
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Where quotes come from."""
+    """Where quotes come from, and what the trade server offers."""
 
     data: Path
+    server: TradeServer = field(default_factory=TradeServer)
 
 
 def default_data() -> Path:
@@ -40,16 +42,24 @@ def default_data() -> Path:
     return Path(os.environ.get("MAS_DATA") or Path.home() / ".mas" / "data")
 
 
+def default_market() -> Path | None:
+    """The market file: MAS_MARKET, if it is set."""
+    path = os.environ.get("MAS_MARKET")
+    return Path(path) if path else None
+
+
 def open_session(opening: Open, sources: Sources, now: int) -> Session:
     """A session as asked for. Raises InvalidField (settings), DataMissing (quotes)."""
-    engine = Engine(_account(opening))
-    return Session(opening, engine, _market(opening, sources, now))
+    account = _account(opening, sources.server)
+    symbols = sources.server.symbols
+    engine = Engine(account, symbols.find)
+    return Session(opening, engine, _market(opening, account.currency, sources, now), tuple(symbols))
 
 
-def _account(opening: Open) -> AccountSpec:
-    return AccountSpec(
-        login=opening.login or "simulated",
-        server=opening.server,
+def _account(opening: Open, server: TradeServer) -> AccountSpec:
+    return server.account(
+        opening.login,
+        opening.server,
         currency=opening.currency,
         leverage=opening.leverage,
         deposit=opening.deposit,
@@ -57,16 +67,17 @@ def _account(opening: Open) -> AccountSpec:
     )
 
 
-def _market(opening: Open, sources: Sources, now: int) -> Market:
+def _market(opening: Open, currency: str, sources: Sources, now: int) -> Market:
+    find = sources.server.symbols.find
     if not opening.timeframe and not opening.ticks:
-        return WallMarket(opening.seed, now, find_symbol, opening.currency)
-    spec = find_symbol(opening.symbol)
+        return WallMarket(opening.seed, now, find, currency)
+    spec = find(opening.symbol)
     if spec is None:
         raise InvalidField("symbol", opening.symbol, "a symbol of the simulator; get_symbols() lists them")
     replay = _ticks(opening, spec, sources) if opening.ticks else _bars(opening, spec, sources)
     if not len(replay):
         raise InvalidField("from", opening.since, "the start of a range in which the market was open")
-    companions = conversion_symbols(spec, opening.currency)
+    companions = conversion_symbols(spec, currency, find)
     return ReplayMarket(opening.symbol, replay, {name: _companion(opening, name, sources) for name in companions})
 
 
@@ -83,7 +94,7 @@ def _bars(opening: Open, spec: SymbolSpec, sources: Sources) -> Replay:
 
 
 def _minutes(opening: Open, name: str, since: int, sources: Sources) -> Bars | Quotes:
-    spec = find_symbol(name)
+    spec = sources.server.symbols.find(name)
     if opening.source == "synthetic" and spec is not None:
         return synthetic_bars(opening.seed, spec, since, opening.until)
     return Catalog(sources.data).read(name, since, opening.until)

@@ -6,9 +6,7 @@ from collections.abc import Callable, Sequence
 
 from mas_router.messages import Query, Row
 from sim_worker.engine import Engine
-from sim_worker.market import Market
 from sim_worker.records import Deal, Order, Position, row
-from sim_worker.specs import SYMBOLS
 
 NS = 1_000_000_000
 
@@ -84,8 +82,8 @@ def _deals(engine: Engine, query: Query) -> list[Deal]:
     return [d for d in engine.deals() if _in_time(d.time, query) and _wanted(d.symbol, query)]
 
 
-def _symbols(engine: Engine, query: Query) -> list[Row]:
-    return [engine.symbol_row(name) for name in SYMBOLS if _wanted(name, query)]
+def _symbols(engine: Engine, names: Sequence[str], query: Query) -> list[Row]:
+    return [engine.symbol_row(name) for name in names if _wanted(name, query)]
 
 
 def _tick(engine: Engine, query: Query) -> list[Row]:
@@ -104,12 +102,12 @@ _RECORDS: dict[str, Callable[[Engine, Query], Sequence[Position | Order | Deal]]
 }
 
 
-def select(engine: Engine, market: Market, query: Query, now: int) -> list[Row]:
-    """The rows that a query asks for, in the order of their tickets."""
+def select(engine: Engine, symbols: Sequence[str], query: Query) -> list[Row]:
+    """The rows that a query asks for, in the order of their tickets. `symbols` are the names that the server lists."""
     if query.what == "account":
         return [engine.account_row()]
     if query.what == "symbols":
-        return _symbols(engine, query)
+        return _symbols(engine, symbols, query)
     if query.what == "tick":
         return _tick(engine, query)
     return [row(record) for record in _RECORDS[query.what](engine, query)]

@@ -11,7 +11,6 @@ import threading
 import time
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from types import FrameType
 
 from mas_router import topology
@@ -33,7 +32,7 @@ SIGNAL_SECONDS = 0.5
 class RunnerSettings:
     """`slots`: sessions at once; `drain`: seconds that a shutdown may take."""
 
-    data: Path
+    sources: Sources
     name: str = ""
     slots: int = 32
     drain: float = 10.0
@@ -88,7 +87,7 @@ class Runner:
         self.name = settings.name or f"sim-{platform.node()[:24]}-{secrets.token_hex(3)}"
         self._transport, self._settings = transport, settings
         self._doors = _Doors(transport)
-        self.worker = SimWorker(self.name, self._doors, Sources(settings.data), time.time_ns, slots=settings.slots)
+        self.worker = SimWorker(self.name, self._doors, settings.sources, time.time_ns, slots=settings.slots)
         self.service = Service(transport, self.worker, tick=self._tick)
         self._doors.service = self.service
         self._beaten = 0.0

@@ -48,7 +48,8 @@ _DONE = frozenset({mt5.TRADE_RETCODE_DONE, mt5.TRADE_RETCODE_DONE_PARTIAL, mt5.T
 class Session:
     """A simulated account with its own market. `now` is always the worker's clock in UTC ns."""
 
-    def __init__(self, opening: Open, engine: Engine, market: Market) -> None:
+    def __init__(self, opening: Open, engine: Engine, market: Market, symbols: tuple[str, ...]) -> None:
+        self.symbols = symbols
         self.opening, self.engine, self.market = opening, engine, market
         self.name = opening.session
         self.seq = 0
@@ -300,7 +301,7 @@ class Session:
         return engine.calc_profit(command.type, command.symbol, command.volume, command.price, command.close)
 
     def _query(self, query: Query, now: int) -> Answer:
-        rows = select(self.engine, self.market, query, self._time(now))
+        rows = select(self.engine, self.symbols, query)
         stop = query.offset + ROWS_PER_ANSWER
         more = stop if stop < len(rows) else 0
         return Answer(id=query.id, rows=tuple(rows[query.offset : stop]), next=more)

@@ -8,13 +8,11 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from mas_router import mt5
 from mas_router.errors import InvalidField
-from sim_worker.symbol_table import FOREX, OTHERS
 
 #: All the bits of SYMBOL_ORDER_*, SYMBOL_EXPIRATION_* and SYMBOL_FILLING_* (FOK and IOC).
 ALL_ORDERS: Final = 127
@@ -25,6 +23,47 @@ FOREX_MODES: Final = frozenset({int(mt5.SYMBOL_CALC_MODE_FOREX), int(mt5.SYMBOL_
 #: Profit is counted in ticks: futures and options (35 is FORTS, which the package has no name for).
 TICK_MODES: Final = frozenset({1, 33, 34, 35, 36})
 BOND_MODES: Final = frozenset({37, 39})
+
+#: What `SymbolSpec.info` may hold: fields of SymbolInfo that nothing here depends on.
+INFO: Final = (
+    "bank",
+    "basis",
+    "category",
+    "chart_mode",
+    "custom",
+    "exchange",
+    "formula",
+    "isin",
+    "option_mode",
+    "option_right",
+    "option_strike",
+    "page",
+    "price_change",
+    "price_greeks_delta",
+    "price_greeks_gamma",
+    "price_greeks_omega",
+    "price_greeks_rho",
+    "price_greeks_theta",
+    "price_greeks_vega",
+    "price_sensitivity",
+    "price_theoretical",
+    "price_volatility",
+    "session_aw",
+    "session_buy_orders",
+    "session_buy_orders_volume",
+    "session_close",
+    "session_deals",
+    "session_interest",
+    "session_open",
+    "session_price_limit_max",
+    "session_price_limit_min",
+    "session_price_settlement",
+    "session_sell_orders",
+    "session_sell_orders_volume",
+    "session_turnover",
+    "session_volume",
+    "ticks_bookdepth",
+)
 
 #: The longest name of a symbol.
 MAX_NAME: Final = 31
@@ -87,6 +126,8 @@ class SymbolSpec:
     spread_points: int = 10
     reference_price: float = 1.0
     daily_volatility: float = 0.005
+    #: Properties that a terminal shows and the trade server does not use, by their names in SymbolInfo.
+    info: Mapping[str, str | int | float | bool] = field(default_factory=dict, hash=False)
     point: float = field(init=False)
     #: Profit of one lot when the price moves by 1, in the profit currency.
     lot_value: float = field(init=False)
@@ -97,6 +138,9 @@ class SymbolSpec:
         if not 0 <= self.digits <= 8:
             raise InvalidField("digits", self.digits, "0 to 8")
         _positive(self, "contract_size", "volume_min", "volume_max", "volume_step")
+        for name in self.info:
+            if name not in INFO:
+                raise InvalidField("info", name, "one of " + ", ".join(INFO))
         if self.volume_min > self.volume_max:
             raise InvalidField("volume_min", self.volume_min, f"at most volume_max ({self.volume_max:g})")
         put = object.__setattr__  # the dataclass is frozen; these are derived once, here
@@ -177,75 +221,13 @@ def _finite(record: object, *names: str) -> None:
             raise InvalidField(name, value, "a number that is not negative")
 
 
-def _forex(name: str) -> SymbolSpec:
-    description, digits, spread, price, volatility, swap_long, swap_short = FOREX[name]
-    base, profit = name[:3], name[3:]
-    return SymbolSpec(
-        name,
-        description,
-        f"Forex\\{name}",
-        digits,
-        currency_base=base,
-        currency_profit=profit,
-        currency_margin=base,
-        swap_mode=int(mt5.SYMBOL_SWAP_MODE_POINTS),
-        swap_long=swap_long,
-        swap_short=swap_short,
-        spread_points=spread,
-        reference_price=price,
-        daily_volatility=volatility,
-    )
-
-
-def _other(name: str) -> SymbolSpec:
-    text, path, digits, size, calc, base, spread, price, volatility, volume, swap_long, swap_short = OTHERS[name]
-    return SymbolSpec(
-        name,
-        text,
-        f"{path}\\{name}",
-        digits,
-        size,
-        calc_mode=calc,
-        volume_min=volume,
-        volume_max=volume * 10_000,
-        volume_step=volume,
-        currency_base=base,
-        currency_profit="USD",
-        currency_margin="USD",
-        margin_hedged=size,
-        swap_mode=int(mt5.SYMBOL_SWAP_MODE_POINTS),
-        swap_long=swap_long,
-        swap_short=swap_short,
-        swap_rollover3days=5 if path in ("Indices", "Stocks") else 3,
-        spread_points=spread,
-        reference_price=price,
-        daily_volatility=volatility,
-    )
-
-
-#: The built-in symbols by name.
-SYMBOLS: Final[Mapping[str, SymbolSpec]] = {n: _forex(n) for n in FOREX} | {n: _other(n) for n in OTHERS}
-
-
 def split_suffix(name: str) -> tuple[str, str]:
     """A name and a broker's suffix, which starts with one of `. _ - + #`: EURUSD.sml -> ("EURUSD", ".sml")."""
     match = _SUFFIX.match(name)
     return (match[1], match[2]) if match else (name, "")
 
 
-@lru_cache(maxsize=1024)
-def find_symbol(name: str) -> SymbolSpec | None:
-    """The specification of a built-in symbol, with or without a broker's suffix. None if there is no such symbol."""
-    base, suffix = split_suffix(name)
-    known = SYMBOLS.get(base)
-    if known is None or not suffix:
-        return known
-    return replace(known, name=name, path=known.path + suffix) if len(name) <= MAX_NAME else None
-
-
-def conversion_symbols(
-    spec: SymbolSpec, currency: str, find: Callable[[str], SymbolSpec | None] = find_symbol
-) -> tuple[str, ...]:
+def conversion_symbols(spec: SymbolSpec, currency: str, find: Callable[[str], SymbolSpec | None]) -> tuple[str, ...]:
     """Which other symbols must be quoted so that this symbol's profit and margin convert to a deposit currency."""
     names: dict[str, None] = {}
     for source in (spec.currency_profit, spec.currency_margin):

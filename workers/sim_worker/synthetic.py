@@ -41,6 +41,8 @@ class Shape(Protocol):
     @property
     def digits(self) -> int: ...
     @property
+    def tick_size(self) -> float: ...
+    @property
     def reference_price(self) -> float: ...
     @property
     def spread_points(self) -> int: ...
@@ -54,6 +56,7 @@ class Walk:
     def __init__(self, seed: int, spec: Shape, ticks_per_day: float) -> None:
         self._spec, self._name = spec, f"{seed}/{spec.name}"
         self._scale = 10**spec.digits
+        self._tick = max(1, round(spec.tick_size * self._scale))  # in points
         tick_deviation = spec.daily_volatility / math.sqrt(ticks_per_day)
         # A step is the sum of two uniform numbers of 32 bits, whose variance is 2**64 / 6. The other factor: bridges
         # are in units of 1/KNOT.
@@ -78,7 +81,7 @@ class Walk:
     def _compute(self, number: int) -> FloatArray:
         spread = self._spreads(number)
         middle = _positive(self._path(number)) * (self._spec.reference_price * self._scale)
-        bid = np.maximum(np.rint(middle - spread / 2), 1.0)
+        bid = np.maximum(np.rint((middle - spread / 2) / self._tick), 1.0) * self._tick
         # Whole points divided by a power of ten give the float that the decimal text gives.
         prices: FloatArray = np.stack([bid, bid + spread]) / self._scale
         return prices
@@ -112,10 +115,10 @@ class Walk:
 
     def _spreads(self, number: int) -> IntArray:
         """The symbol's spread, from a quarter less to a half more, in points."""
-        usual = max(self._spec.spread_points, 1)
+        usual = max(round(self._spec.spread_points / self._tick), 1)
         low, high = max(usual - usual // 4, 1), usual + (usual + 1) // 2
         raw = self._raw("spread", number * CHUNK, CHUNK)
-        return (raw % (high - low + 1)).astype(np.int64) + low
+        return ((raw % (high - low + 1)).astype(np.int64) + low) * self._tick
 
     def _raw(self, label: str, first: int, count: int) -> NDArray[np.uint64]:
         return random_raw(f"{self._name}/{label}", first, count)

@@ -23,6 +23,7 @@ SUMMARIES: Final = {
     "demo": "See orders and a backtest run, without a broker.",
     "sim-worker": "Serve simulated accounts.",
     "data": "Quotes for backtests: import, list, make up.",
+    "symbols": "Symbols and accounts of the simulator: show, check.",
     "status": "Workers, sessions and queues, and what is wrong with them.",
     "tail": "Watch order states and deals as they happen.",
     "topology": "Exchanges, queues and bindings: show or declare.",
