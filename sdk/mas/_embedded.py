@@ -50,7 +50,7 @@ class _Doors:
 def embedded(data: str, market: str) -> Backend:
     """A simulator of its own for one client. Empty paths: the defaults of the simulator workers.
 
-    `data` is the catalog's directory, `market` a market file. Raises InvalidField (the market file).
+    `data` is the catalog's directory, `market` a market file. Raises CallerError (the market file).
     """
     broker = MemoryBroker()
     transport = broker.connect("simulator")

@@ -132,7 +132,7 @@ def test_the_account_is_one_row_and_a_tick_is_the_newest_quote(account: Engine) 
     (row,) = select(account, tuple(SYMBOLS), m.Query(id="q", client="c", what="account"))
     assert len(row) == 28
     (tick,) = select(account, tuple(SYMBOLS), m.Query(id="q", client="c", what="tick", symbol="EURUSD"))
-    quote = account[0].last_quote("EURUSD")
+    quote = account.last_quote("EURUSD")
     assert quote is not None
     assert (tick["bid"], tick["ask"], tick["time_msc"]) == (quote[1], quote[2], quote[0] // 1_000_000)
     assert select(account, tuple(SYMBOLS), m.Query(id="q", client="c", what="tick", symbol="NOSUCH")) == []

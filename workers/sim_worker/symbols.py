@@ -9,7 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
-from mas_router.errors import InvalidField
+from mas_router.errors import CallerError, InvalidField
 from sim_worker.market_file import MarketFile, read_market
 from sim_worker.specs import MAX_NAME, AccountSpec, SymbolSpec, split_suffix
 
@@ -69,13 +69,10 @@ class TradeServer:
 
 
 def read_server(path: Path | None) -> TradeServer:
-    """The trade server of a market file; without a file, the built-in one. Raises InvalidField."""
+    """The trade server of a market file; without a file, the built-in one. Raises CallerError."""
     if path is None:
         return TradeServer()
     try:
-        text = path.read_text("utf-8")
-    except UnicodeDecodeError:
-        raise InvalidField("market file", str(path), "a text in UTF-8") from None
-    except OSError as error:
-        raise InvalidField("market file", str(path), f"a file that can be read ({error.strerror})") from None
-    return TradeServer(read_market(text, SYMBOLS))
+        return TradeServer(read_market(path.read_text("utf-8"), SYMBOLS))
+    except (OSError, UnicodeDecodeError, InvalidField) as error:
+        raise CallerError(f"market file {path}: {getattr(error, 'strerror', None) or error}") from None

@@ -118,7 +118,8 @@ class Walk:
         usual = max(round(self._spec.spread_points / self._tick), 1)
         low, high = max(usual - usual // 4, 1), usual + (usual + 1) // 2
         raw = self._raw("spread", number * CHUNK, CHUNK)
-        return ((raw % (high - low + 1)).astype(np.int64) + low) * self._tick
+        spreads: IntArray = ((raw % (high - low + 1)).astype(np.int64) + low) * self._tick
+        return spreads
 
     def _raw(self, label: str, first: int, count: int) -> NDArray[np.uint64]:
         return random_raw(f"{self._name}/{label}", first, count)
