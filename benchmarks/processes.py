@@ -86,6 +86,11 @@ class ClientProcess:
             raise PathFailed(f"no rate came back: {rate!r}")
         return rate
 
+    def ask(self, timeout: float, what: str, *given: object) -> object:
+        """Call a method of the client in its process."""
+        self._line.send((what, *given))
+        return self._answer(timeout)
+
     def _answer(self, timeout: float) -> object:
         try:
             if not self._line.poll(timeout):

@@ -13,12 +13,13 @@ import platform
 import signal
 import sys
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, NoReturn
 
+import backtests
 import paths
 import report
 from paths import ROUTES, Route
@@ -92,6 +93,10 @@ class Bench:
                 self.skipped[name] = str(error)
                 del self._running[name], self.rounds[name]
 
+    def raw_round_trip(self) -> float:
+        """Seconds, of raw pika, newly measured; its part of the run must have been started."""
+        return percentile(self._running[paths.RAW].client.sequential(0.3), 50)
+
     def embedded(self, times: int, seconds: float) -> list[float]:
         """Orders per second of the product without a broker."""
         client = ClientProcess(paths.EMBEDDED, "", "")
@@ -145,10 +150,11 @@ def _noise(before: float | None, rounds: report.Rounds) -> str:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--quick", action="store_true", help="two short rounds and one window, under 40 seconds")
+    parser.add_argument("--quick", action="store_true", help="two short rounds, one window, no year of ticks")
     parser.add_argument("--rounds", type=int, help="how many rounds (default 5)")
     parser.add_argument("--seconds", type=float, help="of load per figure (default 1)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures of every round to FILE")
+    parser.add_argument("--part", nargs="+", choices=list(PARTS), help="measure orders, or backtests (default: both)")
     parser.add_argument("--only", nargs="+", choices=[route.name for route in ROUTES], help="measure these paths")
     arguments = parser.parse_args()
     arguments.rounds = arguments.rounds or (2 if arguments.quick else 5)
@@ -158,25 +164,50 @@ def _arguments() -> argparse.Namespace:
     return arguments
 
 
-def _print(bench: Bench, embedded: list[float], heading: str, noise: str) -> None:
-    print(f"\n{heading}\n\n{report.text(bench.rounds, bench.skipped)}")
+def _orders(arguments: argparse.Namespace, rabbit: Rabbit) -> tuple[dict[str, object], bool]:
+    """Orders through every path: prints, and gives the figures, and whether there are all of them."""
+    before, began = _load_average(), monotonic()
+    routes = [route for route in ROUTES if not arguments.only or route.name in arguments.only]
+    with ExitStack() as stack:
+        bench = Bench(rabbit.url, stack)
+        bench.start(routes)
+        for turn in range(arguments.rounds):
+            _say(f"round {turn + 1} of {arguments.rounds}")
+            bench.round(turn, arguments.seconds, QUICK_WINDOWS if arguments.quick else WINDOWS)
+        embedded = bench.embedded(3, arguments.seconds)
+    print(f"\n{arguments.rounds} rounds, {monotonic() - began:.0f} s; median [min-max] of the rounds")
+    print(f"\n{report.text(bench.rounds, bench.skipped)}")
     if embedded:
         figures = spread(embedded)
         print(f"\n{paths.MAS}, embedded, one after the other: {figures.median:.0f} orders/s", end="")
         print(f" [{figures.low:.0f}-{figures.high:.0f}]")
-    print(f"\n{noise}")
-
-
-def _write(file: Path, bench: Bench, embedded: list[float], about: Mapping[str, object]) -> None:
-    figures = {
-        **about,
+    print(f"\n{_noise(before, bench.rounds)}")
+    found: dict[str, object] = {
         "rounds": bench.rounds,
         "summary": report.summary(bench.rounds),
         "goals": report.goals(bench.rounds),
         "embedded_orders_per_second": embedded,
         "skipped": bench.skipped,
     }
-    file.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    return found, not bench.skipped
+
+
+def _backtests(arguments: argparse.Namespace, rabbit: Rabbit) -> tuple[dict[str, object], bool]:
+    """Backtests through every path: prints, and gives the figures, and whether there are all of them."""
+    with ExitStack() as stack:
+        bench = Bench(rabbit.url, stack)
+        bench.start([route for route in ROUTES if route.name == paths.RAW])
+        tests = backtests.Backtests(rabbit.url, bench.raw_round_trip, stack)
+        for turn in range(arguments.rounds):
+            _say(f"backtests, round {turn + 1} of {arguments.rounds}")
+            tests.round(turn)
+        curve = tests.curve()
+        grown = None if arguments.quick else tests.memory()
+    print(f"\n{backtests.text(tests, curve, grown)}")
+    return backtests.summary(tests, curve, grown), not tests.skipped
+
+
+PARTS = {"orders": _orders, "backtests": _backtests}
 
 
 def _ended(signum: int, _: object) -> NoReturn:
@@ -189,24 +220,17 @@ def main() -> int:
     arguments = _arguments()
     for ending in (signal.SIGINT, signal.SIGTERM):
         signal.signal(ending, _ended)
-    before, began = _load_average(), monotonic()
-    routes = [route for route in ROUTES if not arguments.only or route.name in arguments.only]
-    with broker() as rabbit, ExitStack() as stack:
-        bench = Bench(rabbit.url, stack)
-        bench.start(routes)
-        for turn in range(arguments.rounds):
-            _say(f"round {turn + 1} of {arguments.rounds}")
-            bench.round(turn, arguments.seconds, QUICK_WINDOWS if arguments.quick else WINDOWS)
-        embedded = bench.embedded(3, arguments.seconds)
-        about = {"python": platform.python_version(), "rabbitmq": rabbit.version, "broker": rabbit.kind}
-    heading = (
-        f"RabbitMQ {about['rabbitmq']} ({about['broker']}), Python {about['python']}, "
-        f"{arguments.rounds} rounds, {monotonic() - began:.0f} s; median [min-max] of the rounds"
-    )
-    _print(bench, embedded, heading, _noise(before, bench.rounds))
+    figures: dict[str, object] = {"python": platform.python_version(), "load_before": _load_average()}
+    whole = True
+    with broker() as rabbit:
+        print(f"\nRabbitMQ {rabbit.version} ({rabbit.kind}), Python {figures['python']}")
+        for part in arguments.part or PARTS:
+            figures[part], measured = PARTS[part](arguments, rabbit)
+            whole = whole and measured
+        figures |= {"rabbitmq": rabbit.version, "broker": rabbit.kind, "load_after": _load_average()}
     if arguments.json:
-        _write(arguments.json, bench, embedded, {**about, "load_before": before, "load_after": _load_average()})
-    return 1 if bench.skipped else 0
+        arguments.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    return 0 if whole else 1
 
 
 if __name__ == "__main__":
