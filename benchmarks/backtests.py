@@ -131,7 +131,7 @@ class Backtests:
 def catalog() -> Iterator[Path]:
     """A catalog with M1 bars of one symbol and ticks of another."""
     from sim_worker.catalog import Catalog
-    from sim_worker.specs import find_symbol
+    from sim_worker.symbols import find_symbol
     from sim_worker.synthetic import synthetic_bars, synthetic_quotes
 
     start = int(backtest_paths.SINCE.timestamp()) * 10**9
