@@ -86,6 +86,8 @@ TABLES: Final[dict[str, tuple[type, frozenset[str] | None]]] = {
     "symbols": (params.QueryParams, params._TARGET | {"symbol", "group"}),
     "calc_order_margin": (params.CalcParams, None),
     "calc_order_profit": (params._Profit, None),
+    "get_bars_from_pos": (params.BarsParams, None),
+    "market_book": (params.BookParams, None),
     "subscribe_bars": (_subscribe._SubscribeBars, None),
     "subscribe_ticks": (_subscribe._SubscribeTicks, None),
     "unsubscribe": (_subscribe.UnsubscribeParams, None),

@@ -16,6 +16,7 @@ from mas_router.errors import DecodeError
 
 BAR_CODES = "qddddq"
 TICK_CODES = "qdddq"
+RATE_CODES = "qddddqq"
 
 
 class BarColumns(NamedTuple):
@@ -39,8 +40,20 @@ class TickColumns(NamedTuple):
     volume: list[int]
 
 
-def unpack_columns(columns: Sequence[bytes], count: int) -> BarColumns | TickColumns:
-    """The rows of a chunk: six columns are bars, five are ticks. DecodeError if they are not `count` rows of either."""
+class RateColumns(NamedTuple):
+    """Bars as MT5 copies them: like BarColumns, and the spread in points."""
+
+    time: list[int]
+    open: list[float]
+    high: list[float]
+    low: list[float]
+    close: list[float]
+    volume: list[int]
+    spread: list[int]
+
+
+def unpack_columns(columns: Sequence[bytes], count: int) -> BarColumns | TickColumns | RateColumns:
+    """The rows of a chunk: six columns are bars, five ticks, seven rates. DecodeError if they are not `count` rows."""
     if any(len(column) != 8 * count for column in columns):
         raise DecodeError(f"a column is not {count} rows of 8 bytes")
     if len(columns) == len(BAR_CODES):
@@ -49,6 +62,10 @@ def unpack_columns(columns: Sequence[bytes], count: int) -> BarColumns | TickCol
     if len(columns) == len(TICK_CODES):
         time, bid, ask, last, volume = columns
         return TickColumns(_ints(time), _floats(bid), _floats(ask), _floats(last), _ints(volume))
+    if len(columns) == len(RATE_CODES):
+        time, first, high, low, close, volume, spread = columns
+        prices = (_floats(first), _floats(high), _floats(low), _floats(close))
+        return RateColumns(_ints(time), *prices, _ints(volume), _ints(spread))
     raise DecodeError(f"{len(columns)} columns are neither bars nor ticks")
 
 

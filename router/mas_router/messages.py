@@ -151,7 +151,7 @@ class Query(Wire):
     v: Literal[1] = 1
     id: Id
     client: Id
-    what: Literal["positions", "orders", "history_orders", "deals", "account", "symbols", "tick"]
+    what: Literal["positions", "orders", "history_orders", "deals", "account", "symbols", "tick", "book"]
     symbol: Name = ""
     group: Text = ""
     ticket: Unsigned = 0
@@ -197,6 +197,25 @@ class Fetch(Wire):
     client: Id
     start: Unsigned
     count: Annotated[int, Field(gt=0, le=1000)]
+
+
+class Rates(Wire):
+    """Ask for the newest bars of a symbol, in one Chunk with the spread (i8, points) as its seventh column.
+
+    The `start` newest are left out, and those that start at `before` or later. In a replay only what has happened up
+    to row `at` counts.
+    """
+
+    kind: Literal["rates"] = "rates"
+    v: Literal[1] = 1
+    id: Id
+    client: Id
+    symbol: Name
+    timeframe: Name
+    start: Annotated[int, Field(ge=0, le=100_000)] = 0
+    count: Annotated[int, Field(gt=0, le=1000)]
+    before: Unsigned = 0
+    at: Int64 = -1
 
 
 class Advance(Wire):
@@ -386,7 +405,7 @@ class Beat(Wire):
 
 
 Command = Annotated[
-    Open | Attach | Trade | Resolve | Query | Check | Calc | Fetch | Advance | Ping | Close,
+    Open | Attach | Trade | Resolve | Query | Check | Calc | Fetch | Rates | Advance | Ping | Close,
     Field(discriminator="kind"),
 ]
 Reply = Annotated[Opened | Refused | Report | Answer | Chunk | Pong | Beat, Field(discriminator="kind")]

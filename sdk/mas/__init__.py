@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 from mas import mt5
+from mas._version import VERSION as __version__
 from mas.client import Client, NoWorkerWarning
 from mas.order_id import OrderId
 from mas_router.errors import (
@@ -26,8 +27,6 @@ from mas_router.errors import (
     TransportError,
 )
 from mas_router.orders import State
-
-__version__ = "0.1.0"
 
 __all__ = [
     "CallerError",

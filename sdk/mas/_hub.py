@@ -136,6 +136,17 @@ class Hub:
     def is_embedded(self, mode: Mode) -> bool:
         return not (self.settings.live_url if mode == "live" else self.settings.backtest_url)
 
+    def connect(self) -> bool:
+        """Make the connections that are not there yet, and wait until all are up; False, with the reason in the log."""
+        try:
+            self.line("live")
+            self.line("backtest")
+        except MasError as error:
+            log.warning("%s", error)
+            return False
+        deadline = time.monotonic() + self.settings.timeout
+        return all(b.transport.wait_connected(deadline - time.monotonic()) for b, _ in self._backends.values())
+
     def is_connected(self) -> bool:
         """Every connection that was made is up."""
         return not self.closed and all(backend.transport.connected for backend, _ in self._backends.values())

@@ -48,7 +48,7 @@ class Records:
             order = params.order_check(raw, self._desk.now())
             account = self._account(order)
             command = Check(id=self._hub.new_id(), client=self._hub.client, request=order.request, at=account.row)
-            return dict(self._ask(account, command).rows[0])
+            return dict(ask_rows(account, command).rows[0])
         except MasError as error:
             log.warning("%s", error)
             return {}
@@ -58,7 +58,7 @@ class Records:
             self._hub.check_open()
             given = read(raw)
             account = self._account(given)
-            value = self._ask(account, self._calc(given, account)).rows[0]["value"]
+            value = ask_rows(account, self._calc(given, account)).rows[0]["value"]
             return float(value) if isinstance(value, int | float) else -1.0
         except MasError as error:
             log.warning("%s", error)
@@ -83,7 +83,7 @@ class Records:
     def _pages(self, given: QueryParams) -> Iterator[Row]:
         account, offset = self._account(given), 0
         while True:
-            answer = self._ask(account, self._query(given, account, offset))
+            answer = ask_rows(account, self._query(given, account, offset))
             yield from answer.rows
             if not answer.next:
                 return
@@ -104,8 +104,10 @@ class Records:
             at=account.row,
         )
 
-    def _ask(self, account: Account, command: Command) -> Answer:
-        answer = account.call(command, TIMEOUT)
-        if not isinstance(answer, Answer):
-            raise RemoteError(f"unexpected answer: {answer.kind}")
-        return answer
+
+def ask_rows(account: Account, command: Command) -> Answer:
+    """Ask for rows and wait for them. Raises RemoteError, NotConnected."""
+    answer = account.call(command, TIMEOUT)
+    if not isinstance(answer, Answer):
+        raise RemoteError(f"unexpected answer: {answer.kind}")
+    return answer

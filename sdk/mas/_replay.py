@@ -115,7 +115,11 @@ class Replay:
         if not isinstance(chunk, Chunk):
             raise RemoteError(f"unexpected answer to fetch: {chunk.kind}")
         columns = unpack_columns(chunk.columns, chunk.count)
-        return self._bars(columns) if isinstance(columns, BarColumns) else self._ticks(columns)
+        if isinstance(columns, BarColumns):
+            return self._bars(columns)
+        if isinstance(columns, TickColumns):
+            return self._ticks(columns)
+        raise RemoteError(f"unexpected columns in answer to fetch: {len(columns)}")
 
     def _bars(self, columns: BarColumns) -> Iterator[Row]:
         symbol, timeframe = self._symbol, self._timeframe

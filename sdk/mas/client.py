@@ -13,23 +13,31 @@ import warnings
 import weakref
 from concurrent.futures import Future
 from dataclasses import dataclass
+from datetime import date
 from types import TracebackType
-from typing import Any, Final, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeVar
 
 from mas import params
+from mas._depth import Depth
+from mas._history import History
 from mas._hub import Hub, Settings
 from mas._market import MarketData
 from mas._records import Records
 from mas._trading import Desk
+from mas._version import RELEASED, VERSION
 from mas.order_id import OrderId
+from mas_router import messages
 from mas_router.errors import CallerError, InvalidField
+
+if TYPE_CHECKING:
+    import pandas
 
 F = TypeVar("F")
 Params = dict[str, Any]
 NONE: Final[Params] = {}
 _OPEN: weakref.WeakSet[Client] = weakref.WeakSet()
 EXIT_SECONDS = 5.0
-_MAKING = threading.Lock()
+_MAKING = threading.RLock()
 
 
 class NoWorkerWarning(UserWarning):
@@ -43,6 +51,8 @@ class _Inside:
     hub: Hub
     desk: Desk
     records: Records
+    history: History
+    depth: Depth
     market: MarketData
 
 
@@ -94,12 +104,16 @@ class Client:
             seed=seed,
             timeout=timeout,
         )
-        hub = Hub(self, settings)
-        desk = Desk(hub)
-        self.__inside = _Inside(hub, desk, Records(hub, desk), MarketData(hub, desk, self))
+        self.__inside = self._assemble(settings)
         _OPEN.add(self)
 
     # ---- the inside ----------------------------------------------------------------------------------------------
+
+    def _assemble(self, settings: Settings) -> _Inside:
+        hub = Hub(self, settings)
+        desk = Desk(hub)
+        market = MarketData(hub, desk, self)
+        return _Inside(hub, desk, Records(hub, desk), History(hub, desk), Depth(hub, desk), market)
 
     @property
     def _mas(self) -> _Inside:
@@ -235,6 +249,21 @@ class Client:
         """Would this order pass? retcode (0 = yes), balance, equity, profit, margin ... after it; {} on failure."""
         return self._mas.records.check(params_)
 
+    def get_bars_from_pos(self, params_: dict[str, Any]) -> pandas.DataFrame:
+        """The newest bars, the newest last: symbol, timeframe, count, start_pos (0: the bar that is not complete yet).
+
+        Columns: time (UTC), open, high, low, close, tick_volume, spread (points), real_volume. In a replay it ends
+        with what has happened so far. No rows on failure. Raises CallerError when pandas is not installed.
+        """
+        return self._mas.history.frame(params_)
+
+    def get_start_date(self, to_date: str | date, timeframe: str, kbar_num: int) -> str:
+        """The day ("YYYY-MM-DD") from which on there are so many daily bars up to `to_date`, if no day is a holiday.
+
+        Counts whole weeks of five trading days. `timeframe` is "D1"; raises InvalidField, a ValueError, for others.
+        """
+        return params.start_date(to_date, timeframe, kbar_num)
+
     def calc_order_margin(self, params_: dict[str, Any]) -> float:
         """The margin of an order in the account's currency: action, symbol, volume, price. -1.0 on failure."""
         return self._mas.records.calculate(params.calc_order_margin, params_)
@@ -269,7 +298,48 @@ class Client:
         """End every replay before its next row."""
         self._mas.market.stop_all()
 
+    def subscribe_market_book(self, params_: dict[str, Any]) -> bool:
+        """Follow the depth of market of a symbol: True when it has one."""
+        return self._mas.depth.subscribe(params_)
+
+    def get_market_book(self, params_: dict[str, Any]) -> list[dict[str, Any]]:
+        """The levels of a symbol that is followed, from the highest price down: type (BOOK_TYPE_SELL 1,
+        BOOK_TYPE_BUY 2), price, volume, volume_dbl. Empty on failure.
+        """
+        return self._mas.depth.read(params_)
+
+    def unsubscribe_market_book(self, params_: dict[str, Any]) -> bool:
+        """Stop following the depth of market of a symbol: False when it was not followed."""
+        return self._mas.depth.unsubscribe(params_)
+
     # ---- end -----------------------------------------------------------------------------------------------------
+
+    def get_version(self) -> dict[str, Any]:
+        """Which release this is: version, build (the version of the messages on the wire), release_date."""
+        return {"version": VERSION, "build": messages.VERSION, "release_date": RELEASED}
+
+    def initialize_mt5(self) -> bool:
+        """Connect now, and not only with the first command: True when commands can be sent.
+
+        After `shutdown_mt5` or `close` the client opens again, with the same settings and the same account. Simulated
+        accounts start anew.
+        """
+        with _MAKING:
+            if self._mas.hub.closed:
+                self._open_again()
+        return self._mas.hub.connect()
+
+    reconnect_mt5 = initialize_mt5
+
+    def shutdown_mt5(self) -> None:
+        """As `close`; `reconnect_mt5` opens again. Terminals belong to their workers, and keep running."""
+        self.close()
+
+    def _open_again(self) -> None:
+        old = self.__inside
+        self.__inside = self._assemble(old.hub.settings)
+        self.__inside.desk.current = old.desk.current
+        _OPEN.add(self)
 
     def check_connection(self) -> bool:
         """Whether commands can be sent now."""

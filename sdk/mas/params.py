@@ -30,7 +30,7 @@ from mas._fields import (
 )
 from mas._send import order_check as order_check
 from mas._send import send_order as send_order
-from mas._shared import PRICE, Comment, Group, SomePrice, Symbol, Volume, check_expiration
+from mas._shared import DAY, PRICE, Comment, Group, SomePrice, Symbol, Volume, check_expiration
 from mas._shared import OrderParams as OrderParams
 from mas._shared import Target as Target
 from mas._subscribe import ReplayParams as ReplayParams
@@ -41,8 +41,11 @@ from mas._subscribe import unsubscribe as unsubscribe
 from mas_router import request
 from mas_router.errors import CallerError, InvalidField
 from mas_router.messages import TradeRequest, Verb
-from mas_router.mt5_enums import OrderTime, OrderType
+from mas_router.mt5_enums import OrderTime, OrderType, Timeframe
+from mas_router.mt5_tables import TIMEFRAMES
 
+#: In one call of `get_bars_from_pos`; more are asked for in parts.
+MOST_BARS: Final = 100_000
 HISTORY_START: Final = 946_684_800 * SECOND  # 2000-01-01
 SIDES: Final = {"buy": OrderType.BUY, "sell": OrderType.SELL}
 
@@ -160,7 +163,7 @@ def _change(
 # ---- questions -----------------------------------------------------------------------------------------------------
 
 FILTER: Final = ticket(none_is_absent=True)
-What = Literal["positions", "orders", "history_orders", "deals", "account", "symbols", "tick"]
+What = Literal["positions", "orders", "history_orders", "deals", "account", "symbols", "tick", "book"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,6 +218,49 @@ def _ordered(query: QueryParams) -> QueryParams:
     if query.until and query.until < query.since:
         raise InvalidField("to", str(as_datetime(query.until)), f"not before from={as_datetime(query.since)}")
     return query
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BarsParams(Target):
+    """Which of the newest bars: `count` of them, without the `start_pos` newest."""
+
+    symbol: Symbol
+    timeframe: Annotated[Timeframe, choice(TIMEFRAMES)]
+    count: Annotated[int, whole(1, MOST_BARS)]
+    start_pos: Annotated[int, whole(0, MOST_BARS)] = 0
+
+
+def bars_from_pos(params: object) -> BarsParams:
+    """`get_bars_from_pos`."""
+    return parse(BarsParams, params)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BookParams(Target):
+    """The symbol whose depth of market is meant."""
+
+    symbol: Symbol
+
+
+def market_book(params: object) -> BookParams:
+    """`subscribe_market_book`, `get_market_book`, `unsubscribe_market_book`."""
+    return parse(BookParams, params)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _StartDate:
+    to_date: Annotated[int, moment()]
+    timeframe: Annotated[Timeframe, choice({"D1": Timeframe.D1})]
+    kbar_num: Annotated[int, whole(1, MOST_BARS)]
+
+
+def start_date(to_date: object, timeframe: object, kbar_num: object) -> str:
+    """`get_start_date`: the day that is as many whole weeks before, of five trading days each, as the bars need."""
+    given = parse(_StartDate, {"to_date": to_date, "timeframe": timeframe, "kbar_num": kbar_num})
+    weeks = -(-given.kbar_num // 5)
+    if given.to_date < weeks * 7 * DAY:
+        raise InvalidField("kbar_num", kbar_num, "no more bars than there are days since 1970")
+    return f"{as_datetime(given.to_date - weeks * 7 * DAY):%Y-%m-%d}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

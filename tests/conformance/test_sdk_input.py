@@ -115,6 +115,19 @@ ANSWERING: dict[str, Method] = {
         -1.0,
     ),
 }
+ANSWERING |= {
+    "subscribe_market_book": ({"symbol": "EURUSD"}, {"symbol": TEXTS, **TARGET}, False),
+    "get_market_book": ({"symbol": "EURUSD"}, {"symbol": TEXTS, **TARGET}, []),
+    "unsubscribe_market_book": ({"symbol": "EURUSD"}, {"symbol": TEXTS, **TARGET}, False),
+}
+BARS = {"symbol": "EURUSD", "timeframe": "M1", "count": 5, "backtest_toggle": True}
+BAR_FIELDS = {
+    "symbol": TEXTS,
+    "timeframe": ["", "M7", 1, [], None, Strange()],
+    "count": [0, -1, 10**6, 1.5, "5", [], True, Strange()],
+    "start_pos": [-1, 10**6, 1.5, "5", [], True, Strange()],
+    **TARGET,
+}
 SUBSCRIBE = {
     "symbol": TEXTS,
     "from": MOMENTS,
@@ -218,6 +231,12 @@ def test_a_bad_call_is_answered_with_the_documented_value(client: Recorder, meth
         got = call(argument)
         assert got == answer
         assert type(got) is type(answer)
+
+
+def test_a_bad_call_for_bars_gives_a_frame_without_rows(client: Recorder) -> None:
+    for _, argument in bad_calls(BARS, BAR_FIELDS):
+        assert len(client.get_bars_from_pos(argument)) == 0
+    assert len(client.get_bars_from_pos(BARS)) == 5
 
 
 def test_account_info_says_what_is_wrong(client: Recorder) -> None:

@@ -40,6 +40,7 @@ EXAMPLES: list[m.Message] = [
     m.Check(id="a-1", client="c", request=REQUEST),
     m.Calc(id="a-1", client="c", type=0, symbol="EURUSD", volume=1.0, price=1.1),
     m.Fetch(id="a-1", client="c", start=0, count=10),
+    m.Rates(id="a-1", client="c", symbol="EURUSD", timeframe="H1", count=10),
     m.Advance(id="a-1", client="c", to=4),
     m.Ping(id="a-1", client="c"),
     m.Close(id="a-1", client="c"),
@@ -68,7 +69,7 @@ def test_a_message_comes_back_as_it_was(message: m.Message) -> None:
 
 
 def test_the_events_of_a_report_keep_their_types_and_states() -> None:
-    report = decode(encode(EXAMPLES[13]))
+    report = decode(encode(EXAMPLES[14]))
     assert isinstance(report, m.Report)
     assert isinstance(report.events[0], m.Status)
     assert report.events[0].state is State.FILLED

@@ -12,7 +12,7 @@ import numpy as np
 
 from mas_router.columns import BAR_CODES, TICK_CODES
 from mas_router.errors import InvalidField
-from sim_worker.quotes import MINUTE, Bars, FloatArray, IntArray, Quotes
+from sim_worker.quotes import MINUTE, QUOTE_OFFSETS, Bars, FloatArray, IntArray, Quotes
 
 DAY = 1440 * MINUTE
 WEEK = 7 * DAY
@@ -138,6 +138,7 @@ class Replay:
     rows: tuple[IntArray | FloatArray, ...]
     quotes: Quotes
     last_quote: IntArray
+    source: Quotes | Bars
 
     def __len__(self) -> int:
         return len(self.last_quote)
@@ -146,6 +147,11 @@ class Replay:
     def synthetic(self) -> bool:
         """No market made these prices."""
         return self.quotes.synthetic
+
+    def seen(self, row: int) -> Quotes | Bars:
+        """What bars are made of, up to the last quote of a row."""
+        stop = int(self.last_quote[row]) + 1 if row >= 0 else 0
+        return self.source[: stop // len(QUOTE_OFFSETS) if isinstance(self.source, Bars) else stop]
 
     def columns(self, start: int, count: int) -> tuple[bytes, ...]:
         """Up to `count` rows from `start` on, in the form in which a `messages.Chunk` carries them."""
@@ -160,7 +166,7 @@ def bars_replay(source: Quotes | Bars, timeframe: str) -> Replay:
     quotes = source if isinstance(source, Quotes) else source.quotes()
     first = _firsts(period_starts(quotes.time, timeframe))
     rows = (bars.time, bars.open, bars.high, bars.low, bars.close, bars.volume)
-    return Replay(rows, quotes, _lasts(first, len(quotes)))
+    return Replay(rows, quotes, _lasts(first, len(quotes)), source)
 
 
 def ticks_replay(quotes: Quotes) -> Replay:
@@ -169,4 +175,4 @@ def ticks_replay(quotes: Quotes) -> Replay:
     last = np.zeros(count) if quotes.last is None else quotes.last
     volume = np.zeros(count, dtype=np.int64) if quotes.volume is None else quotes.volume
     rows = (quotes.time, quotes.bid, quotes.ask, last, volume)
-    return Replay(rows, quotes, np.arange(count, dtype=np.int64))
+    return Replay(rows, quotes, np.arange(count, dtype=np.int64), quotes)

@@ -184,6 +184,11 @@ class Engine:
         """The fields of AccountInfo."""
         return accounts.account_row(self._book)
 
+    def symbol_spec(self, symbol: str) -> SymbolSpec | None:
+        """The contract of a symbol; None for an unknown one."""
+        side = self._book.symbol(symbol)
+        return None if side is None else side.spec
+
     def symbol_row(self, symbol: str) -> Row:
         """The fields of SymbolInfo that a simulated symbol has; empty for an unknown symbol."""
         return accounts.symbol_row(self._book, symbol)

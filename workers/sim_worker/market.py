@@ -15,7 +15,8 @@ import numpy as np
 
 from sim_worker.bars import Replay
 from sim_worker.engine import Change, Engine
-from sim_worker.quotes import Quotes
+from sim_worker.history import wall_bars
+from sim_worker.quotes import Bars, Quotes
 from sim_worker.specs import SymbolSpec, conversion_symbols
 from sim_worker.synthetic import SyntheticFeed
 
@@ -43,6 +44,9 @@ class Market(Protocol):
 
     def now(self, to: int) -> int:
         """The market's time (UTC ns) at that moment."""
+
+    def history(self, symbol: str, minutes: int, to: int) -> Quotes | Bars | None:
+        """What bars up to that moment are made of, the last `minutes` at least; None for a symbol that it has not."""
 
 
 def run(engine: Engine, symbol: str, quotes: Quotes) -> list[Change]:
@@ -117,6 +121,13 @@ class WallMarket:
 
     def now(self, to: int) -> int:
         return to
+
+    def history(self, symbol: str, minutes: int, to: int) -> Quotes | Bars | None:
+        spec = self._find(symbol)
+        if spec is None or not self.watch(symbol):
+            return None
+        tick = max(0, (to - self._start) // WALL_INTERVAL)
+        return wall_bars(self._feeds[symbol], self._seed, spec, minutes, tick)
 
 
 def run_together(engine: Engine, parts: dict[str, Quotes]) -> list[Change]:
@@ -202,3 +213,8 @@ class ReplayMarket:
 
     def now(self, to: int) -> int:
         return int(self.replay.quotes.time[max(0, self._stop(to) - 1)])
+
+    def history(self, symbol: str, minutes: int, to: int) -> Quotes | Bars | None:
+        if symbol == self.symbol:
+            return self.replay.seen(min(to, self.rows - 1))
+        return self._quotes[symbol].between(0, self.now(to) + 1) if symbol in self._quotes and to >= 0 else None

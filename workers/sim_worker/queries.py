@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from mas_router import mt5
 from mas_router.messages import Query, Row
 from sim_worker.engine import Engine
 from sim_worker.records import Deal, Order, Position, row
@@ -94,6 +95,22 @@ def _tick(engine: Engine, query: Query) -> list[Row]:
     return [{"time": time // NS, "bid": bid, "ask": ask, "last": 0.0, "volume": 0, "time_msc": time // 1_000_000}]
 
 
+def _book(engine: Engine, query: Query) -> list[Row]:
+    """The depth of market, from the highest price down (MQL5 docs, MarketBookGet).
+
+    A quote is one level on each side; an order of any volume that the symbol takes is filled at it.
+    """
+    quote, spec = engine.last_quote(query.symbol), engine.symbol_spec(query.symbol)
+    if quote is None or spec is None:
+        return []
+    _, bid, ask = quote
+    return [_level(mt5.BOOK_TYPE_SELL, ask, spec.volume_max), _level(mt5.BOOK_TYPE_BUY, bid, spec.volume_max)]
+
+
+def _level(side: int, price: float, lots: float) -> Row:
+    return {"type": int(side), "price": price, "volume": int(lots), "volume_dbl": lots}
+
+
 _RECORDS: dict[str, Callable[[Engine, Query], Sequence[Position | Order | Deal]]] = {
     "positions": _positions,
     "orders": _orders,
@@ -110,4 +127,6 @@ def select(engine: Engine, symbols: Sequence[str], query: Query) -> list[Row]:
         return _symbols(engine, symbols, query)
     if query.what == "tick":
         return _tick(engine, query)
+    if query.what == "book":
+        return _book(engine, query)
     return [row(record) for record in _RECORDS[query.what](engine, query)]

@@ -22,6 +22,7 @@ from mas_router.messages import (
     Ping,
     Pong,
     Query,
+    Rates,
     Refused,
     Reply,
     Report,
@@ -33,11 +34,13 @@ from mas_router.messages import (
 )
 from mas_router.orders import State
 from mas_router.request import completed
-from sim_worker import events, records
+from sim_worker import events, history, records
 from sim_worker.answers import Answers
+from sim_worker.bars import TIMEFRAMES
 from sim_worker.engine import Change, Engine
 from sim_worker.market import Market, ReplayMarket
 from sim_worker.queries import select
+from sim_worker.quotes import MINUTE
 
 #: Events in one report; more of them are spread over several, so that none outgrows the limit of a message.
 EVENTS_PER_REPORT = 48
@@ -69,8 +72,10 @@ class Session:
                 return [*self._advance(command, now)]
             case Fetch():
                 return [self._fetch(command)]
+            case Rates():
+                return [self._rates(command, now)]
             case Query():
-                symbol = command.symbol if command.what in ("symbols", "tick") else ""
+                symbol = command.symbol if command.what in ("symbols", "tick", "book") else ""
                 return [*self._quoted(symbol, now, command.at), self._query(command, now)]
             case Check() | Calc():
                 symbol = command.request.symbol if isinstance(command, Check) else command.symbol
@@ -115,6 +120,21 @@ class Session:
         count = max(0, min(command.count, market.rows - command.start))
         columns = market.replay.columns(command.start, count)
         return Chunk(id=command.id, session=self.name, start=command.start, count=count, columns=columns)
+
+    def _rates(self, command: Rates, now: int) -> Reply:
+        """A read only: the engine need not have come as far."""
+        spec, market = self.engine.symbol_spec(command.symbol), self.market
+        if command.timeframe not in TIMEFRAMES:
+            return self._refused(command.id, "invalid", f"timeframe {command.timeframe!r} does not exist")
+        minutes = history.minutes_needed(command.timeframe, command.start + command.count)
+        if command.before:
+            minutes += max(0, self._time(now) - command.before) // MINUTE
+        source = market.history(command.symbol, minutes, self._moment(now, command.at))
+        if source is None or spec is None:
+            return self._refused(command.id, "invalid", f"symbol {command.symbol!r} has no bars in this account")
+        bars = history.newest(source, command.timeframe, command.start, command.count, command.before)
+        columns = history.columns(bars, spec.point)
+        return Chunk(id=command.id, session=self.name, start=command.start, count=len(bars), columns=columns)
 
     # ---- trading -------------------------------------------------------------------------------------------------
 

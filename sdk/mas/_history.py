@@ -1,0 +1,98 @@
+"""Bars of the past as a pandas DataFrame. pandas is an extra, and is imported when a DataFrame is asked for."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from mas import params
+from mas._hub import Hub
+from mas._trading import Desk
+from mas.params import BarsParams
+from mas_router.columns import RateColumns, unpack_columns
+from mas_router.errors import CallerError, MasError, RemoteError
+from mas_router.messages import Chunk, Rates
+
+if TYPE_CHECKING:
+    import pandas
+
+log = logging.getLogger("mas")
+
+TIMEOUT = 10.0
+PAGE = 1000
+
+
+class History:
+    """The bars of one client's accounts."""
+
+    def __init__(self, hub: Hub, desk: Desk) -> None:
+        self._hub, self._desk = hub, desk
+
+    def frame(self, raw: object) -> pandas.DataFrame:
+        """The bars, the newest last. A failure is logged and gives no rows. Raises CallerError without pandas."""
+        make = _pandas()
+        try:
+            self._hub.check_open()
+            pages = self._pages(params.bars_from_pos(raw))
+        except MasError as error:
+            log.warning("%s", error)
+            pages = []
+        return _frame(make, pages)
+
+    def _pages(self, given: BarsParams) -> list[RateColumns]:
+        """Page by page into the past: each ends before the one that was read before it."""
+        pages: list[RateColumns] = []
+        account = self._desk.account(given, backtest=True if self._hub.is_embedded("live") else None)
+        start, left, before = given.start_pos, given.count, 0
+        while left:
+            size = min(left, PAGE)
+            command = Rates(
+                id=self._hub.new_id(),
+                client=self._hub.client,
+                symbol=given.symbol,
+                timeframe=given.timeframe.name,
+                start=start,
+                count=size,
+                before=before,
+                at=account.row,
+            )
+            page = _rates(account.call(command, TIMEOUT))
+            pages.append(page)
+            if len(page.time) < size:
+                break
+            start, left, before = 0, left - size, page.time[0]
+        return pages[::-1]
+
+
+def _rates(answer: object) -> RateColumns:
+    columns = unpack_columns(answer.columns, answer.count) if isinstance(answer, Chunk) else None
+    if not isinstance(columns, RateColumns):
+        raise RemoteError(f"unexpected answer: {getattr(answer, 'kind', '')}")
+    return columns
+
+
+def _pandas() -> Any:
+    try:
+        import pandas
+    except ImportError:
+        text = "get_bars_from_pos gives a pandas DataFrame: pip install 'mas-order-router[pandas]'"
+        raise CallerError(text) from None
+    return pandas
+
+
+def _frame(pd: Any, pages: Sequence[RateColumns]) -> pandas.DataFrame:
+    def column(name: str) -> list[Any]:
+        return [value for page in pages for value in getattr(page, name)]
+
+    prices = {name: pd.array(column(name), dtype="float64") for name in ("open", "high", "low", "close")}
+    volume = pd.array(column("volume"), dtype="int64")
+    return pd.DataFrame(
+        {
+            "time": pd.to_datetime(pd.array(column("time"), dtype="int64"), unit="ns", utc=True),
+            **prices,
+            "tick_volume": volume,
+            "spread": pd.array(column("spread"), dtype="int64"),
+            "real_volume": volume * 0,
+        }
+    )
