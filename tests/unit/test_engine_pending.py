@@ -222,6 +222,7 @@ def test_an_order_that_does_not_rest_cannot_be_changed(action):
     desk = _desk()
     ticket = desk.place(BUY_LIMIT, 1.095).result.order
     desk.quote(1.09)
+    desk.now += SECOND
     for unknown in (ticket, 99, 0):
         outcome = desk.trade(action, order=unknown, price=1.09)
         assert (outcome.result.retcode, outcome.changes) == (10013, ())
@@ -250,7 +251,7 @@ def test_a_trigger_without_the_money_rejects_the_order_for_good():
     [
         ({"type_time": 1}, MONDAY + DAY),
         ({"type_time": 2, "expiration": MONDAY // SECOND + 60_000}, MONDAY + 60_000 * SECOND),
-        ({"type_time": 3, "expiration": MONDAY // SECOND + 90_000}, MONDAY + 2 * DAY),
+        ({"type_time": 3, "expiration": MONDAY // SECOND + 90_000}, MONDAY + 2 * DAY - SECOND),
     ],
 )
 def test_an_order_expires_at_its_moment_by_the_clock_or_by_a_tick(fields, ends):

@@ -11,7 +11,7 @@ from mas_router.mt5 import RETCODE_TEXT, TradeAction
 from sim_worker import valuation
 from sim_worker.book import Book
 from sim_worker.cases import NO_QUOTE, Case, examine
-from sim_worker.checks import first_refusal
+from sim_worker.pipeline import first_refusal
 from sim_worker.records import SECOND, Order, Position
 from sim_worker.specs import SymbolSpec
 
@@ -51,11 +51,11 @@ def account_row(book: Book) -> Row:
         "leverage": spec.leverage,
         "limit_orders": spec.limit_orders,
         "margin_so_mode": int(mt5.ACCOUNT_STOPOUT_MODE_PERCENT),
-        "trade_allowed": spec.trade_allowed,
+        "trade_allowed": spec.enabled and spec.trade_allowed and not spec.read_only,
         "trade_expert": spec.trade_expert,
         "margin_mode": int(hedging),
         "currency_digits": spec.currency_digits,
-        "fifo_close": False,
+        "fifo_close": spec.fifo_close,
         "balance": book.balance,
         "credit": 0.0,
         "profit": profit,

@@ -10,16 +10,18 @@ from typing import Final
 
 from mas_router import mt5
 from mas_router.messages import TradeRequest, TradeResult
-from mas_router.mt5 import RETCODE_TEXT, TradeAction
+from mas_router.mt5 import RETCODE_TEXT, Retcode, TradeAction
 from sim_worker import execution, pending
 from sim_worker.book import Book
 from sim_worker.cases import NO_QUOTE, Case, Refusal
-from sim_worker.execution import DONE
+from sim_worker.execution import DONE, DONE_PARTIAL, slipped
+from sim_worker.filling import execute
 from sim_worker.records import Change, DealChange, Order
 
 _STARTED = int(mt5.ORDER_STATE_STARTED)
 _CLOSE_BY = int(mt5.ORDER_TYPE_CLOSE_BY)
 _QUOTED = (int(mt5.SYMBOL_TRADE_EXECUTION_REQUEST), int(mt5.SYMBOL_TRADE_EXECUTION_INSTANT))
+_PLACED: Final = int(Retcode.PLACED)
 _DONE_TEXT: Final = RETCODE_TEXT[DONE]
 
 Performed = tuple[TradeResult, list[Change]]
@@ -31,31 +33,44 @@ def perform(book: Book, case: Case, client_id: str, request_id: int) -> Performe
 
 
 def refused(book: Book, request: TradeRequest, refusal: Refusal, request_id: int) -> TradeResult:
-    """The answer to a request that did not pass."""
+    """The answer to a request that did not pass. Requotes in a row are counted for the symbol."""
+    if refusal.retcode == Retcode.REQUOTE and request.symbol in book.symbols:
+        book.symbols[request.symbol].requotes += 1
     _, bid, ask = book.quotes.get(request.symbol, NO_QUOTE)
     code = int(refusal.retcode)
     return TradeResult(retcode=code, bid=bid, ask=ask, comment=RETCODE_TEXT[code], request_id=request_id)
 
 
 def _result(
-    case: Case, request_id: int, order: int = 0, deal: int = 0, volume: float = 0.0, price: float = 0.0
+    case: Case,
+    request_id: int,
+    order: int = 0,
+    deal: int = 0,
+    volume: float = 0.0,
+    price: float = 0.0,
+    retcode: int = DONE,
 ) -> TradeResult:
     return TradeResult(
-        retcode=DONE,
+        retcode=retcode,
         deal=deal,
         order=order,
         volume=volume,
         price=price,
         bid=case.bid,
         ask=case.ask,
-        comment=_DONE_TEXT,
+        comment=_DONE_TEXT if retcode == DONE else RETCODE_TEXT[retcode],
         request_id=request_id,
     )
 
 
 def _deal(book: Book, case: Case, client_id: str, request_id: int) -> Performed:
-    """A market order: it is filled at once at the market. Its price stays 0 where the execution mode ignores prices."""
-    request, price = case.request, case.market
+    """A market order: it is filled at once at the market, as far as there is volume.
+
+    Its price stays 0 where the execution mode ignores prices; where it does not, there is no slippage either.
+    """
+    request, quoted = case.request, case.spec.execution in _QUOTED
+    price = case.market if quoted else slipped(case.spec, case.sell, case.market)
+    case.side.requotes = 0
     volume = round(request.volume, 8)
     order = Order(
         case.ticket or book.order_ticket(),
@@ -65,7 +80,7 @@ def _deal(book: Book, case: Case, client_id: str, request_id: int) -> Performed:
         _STARTED,
         volume,
         volume,
-        request.price if case.spec.execution in _QUOTED else 0.0,
+        request.price if quoted else 0.0,
         price,
         sl=round(request.sl, case.spec.digits),
         tp=round(request.tp, case.spec.digits),
@@ -76,8 +91,17 @@ def _deal(book: Book, case: Case, client_id: str, request_id: int) -> Performed:
         reason=case.reason,
         comment=request.comment,
     )
-    changes = execution.fill(book, order, price)
-    return _result(case, request_id, order.ticket, _first_deal(changes), volume, price), changes
+    changes = execute(book, order, price, asked=True)
+    done = round(volume - order.volume_current, 8)
+    code = DONE if done == volume else _code(book, order, done)
+    return _result(case, request_id, order.ticket, _first_deal(changes), done, price if done else 0.0, code), changes
+
+
+def _code(book: Book, order: Order, done: float) -> int:
+    """The answer to a deal that was not filled in full: in part, waiting for volume, or not at all."""
+    if done:
+        return DONE_PARTIAL
+    return _PLACED if order.ticket in book.orders else book.account.unfilled_retcode
 
 
 def _close_by(book: Book, case: Case, client_id: str, request_id: int) -> Performed:
@@ -113,10 +137,11 @@ def _first_deal(changes: list[Change]) -> int:
 
 
 def _pending(book: Book, case: Case, client_id: str, request_id: int) -> Performed:
+    """Placed; in exchange execution perhaps filled already, or in part."""
     order, changes = pending.place(book, case, client_id)
-    return _result(
-        case, request_id, order.ticket, _first_deal(changes), order.volume_initial, order.price_open
-    ), changes
+    code = DONE_PARTIAL if 0.0 < order.volume_current < order.volume_initial else DONE
+    result = _result(case, request_id, order.ticket, _first_deal(changes), order.volume_initial, order.price_open, code)
+    return result, changes
 
 
 def _sltp(book: Book, case: Case, client_id: str, request_id: int) -> Performed:
@@ -124,10 +149,7 @@ def _sltp(book: Book, case: Case, client_id: str, request_id: int) -> Performed:
     position, digits = case.position, case.spec.digits
     if position is None:
         raise TypeError("stop levels belong to a position")
-    position.sl, position.tp = round(case.request.sl, digits), round(case.request.tp, digits)
-    case.side.stale = True
-    case.side.watch_position(position)
-    book.expect_stops(position)
+    execution.set_levels(book, position, round(case.request.sl, digits), round(case.request.tp, digits))
     return _result(case, request_id), []
 
 

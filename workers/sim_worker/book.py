@@ -8,28 +8,36 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import inf
-from typing import Final
+from typing import Any, Final
 
 from mas_router import mt5
 from sim_worker.exposure import Exposure
+from sim_worker.liquidity import Liquidity
 from sim_worker.money import normalize
 from sim_worker.rates import NoRate, Quote, Route, find_route
 from sim_worker.records import DAY, Deal, Order, Position
-from sim_worker.specs import AccountSpec, SymbolSpec, conversion_symbols
+from sim_worker.sessions import NEVER, quoting_hours, trading_hours
+from sim_worker.specs import BY_LAST_MODES, AccountSpec, SymbolSpec, conversion_symbols
 
 #: Orders and positions share one number space, deals have another, as on a real server.
 FIRST_ORDER: Final = 1_000_001
 FIRST_DEAL: Final = 700_000_001
-#: Later than any time.
-NEVER: Final = 2**63 - 1
 DAILY: Final = int(mt5.SYMBOL_ORDERS_DAILY)
+_DISABLED: Final = int(mt5.SYMBOL_TRADE_MODE_DISABLED)
+
+#: A check of `sim_worker.checks`, which the book only keeps: takes a book and a case, returns a refusal or None.
+Check = Callable[[Any, Any], Any]
 
 
 class SymbolBook:
     """Resting orders and positions of one symbol, and the prices at which any of them can trigger.
 
     `bid_low` and so on are the nearest levels: nothing triggers while bid_low < bid < bid_high and
-    ask_low < ask < ask_high. They may be too near after something was taken away (`stale`), never too far.
+    ask_low < ask < ask_high. They may be too near after something was taken away (`stale`), never too far. Where the
+    last price triggers (`by_last`), it stands for both bid and ask.
+
+    `checks` are the checks that this symbol's settings call for, by action; `trading` and `quoting` its hours, None
+    for always; `liquidity` what its quotes offer, None for any volume; `requotes` how many came in a row.
     """
 
     __slots__ = (
@@ -37,23 +45,49 @@ class SymbolBook:
         "ask_low",
         "bid_high",
         "bid_low",
+        "by_last",
+        "checks",
         "exposure",
+        "last",
+        "liquidity",
         "margin",
         "orders",
         "positions",
+        "quoting",
+        "requotes",
         "spec",
         "stale",
         "swap",
+        "trading",
     )
 
-    def __init__(self, spec: SymbolSpec) -> None:
-        self.spec = spec
+    def __init__(self, spec: SymbolSpec, account: AccountSpec) -> None:
+        self.checks: dict[int, tuple[Check, ...]] = {}
+        self.last, self.requotes = 0.0, 0
+        self.adopt(spec, account)
         self.orders: dict[int, Order] = {}
         self.positions: dict[int, Position] = {}
         self.exposure = Exposure()
         self.margin: float | None = None  # of the exposure, when it does not depend on other symbols' quotes
         self.swap = 0.0
         self.refresh()
+
+    def adopt(self, spec: SymbolSpec, account: AccountSpec) -> None:
+        """Take over settings, at first or when the broker changes them."""
+        self.spec = spec
+        self.checks.clear()
+        self.by_last = spec.calc_mode in BY_LAST_MODES
+        self.trading = trading_hours(
+            spec.sessions_trade, spec.holidays, account.server_hours, spec.start_time, spec.expiration_time
+        )
+        self.quoting = quoting_hours(spec.sessions_quote)
+        self.liquidity = Liquidity(spec.liquidity, spec.volume_step) if spec.liquidity else None
+
+    def executes(self, time: int) -> bool:
+        """Can anything be executed now: is the symbol enabled and its market open?"""
+        if self.spec.trade_mode == _DISABLED:
+            return False
+        return self.trading is None or not self.trading.closed(time)
 
     def expose(self, sell: int, volume: float, price: float, sign: int = 1) -> None:
         """A position (or a part of it) came, or with sign -1 went."""
@@ -82,7 +116,13 @@ class SymbolBook:
             self._watch_bid(position.sl or -inf, position.tp or inf)
 
     def watch_order(self, order: Order) -> None:
-        """Buying triggers at the ask, selling at the bid; limits from one side, stops from the other."""
+        """Buying triggers at the ask, selling at the bid; limits from one side, stops from the other.
+
+        The rest of a market or stop order that was filled in part waits for volume, not for a price.
+        """
+        if order.insists:
+            self._watch_bid(inf, -inf)
+            return
         limit = order.type in (mt5.ORDER_TYPE_BUY_LIMIT, mt5.ORDER_TYPE_SELL_LIMIT)
         if order.type & 1:
             self._watch_bid(*((-inf, order.price_open) if limit else (order.price_open, inf)))
@@ -122,7 +162,7 @@ class Book:
             spec = self._find(name)
             if spec is None:
                 return None
-            book = self.symbols[name] = SymbolBook(spec)
+            book = self.symbols[name] = SymbolBook(spec, self.account)
         return book
 
     def set_quote(self, symbol: str, quote: Quote) -> None:
@@ -198,10 +238,14 @@ class Book:
         if volume <= 0.0:
             self.drop(position)
             return
+        self.reprice(position, volume, position.price_open)
+
+    def reprice(self, position: Position, volume: float, price: float) -> None:
+        """Change the volume and the open price."""
         side = self.symbols[position.symbol]
         side.expose(position.type, position.volume, position.price_open, -1)
-        side.expose(position.type, volume, position.price_open)
-        position.volume, position.time_update = volume, self.now
+        side.expose(position.type, volume, price)
+        position.volume, position.price_open, position.time_update = volume, price, self.now
 
     def take_swap(self, position: Position, volume: float) -> float:
         """Take the share of a volume out of a position's swap."""

@@ -1,45 +1,23 @@
-"""The checks of a trade request after it was found well formed, in the trade server's order.
+"""The checks of a trade request after it was found well formed: its symbol, its times, the account and the money.
 
-Pure, and reads only. Each check returns a refusal or None; the first refusal is the answer, so a bad filling mode beats
-a bad volume, that beats a bad price, that beats bad stops, and that beats missing money. Source: MetaTrader 5 server
-API, "Request Processing on the Server".
+Pure, and reads only. Each check returns a refusal or None; `sim_worker.pipeline` puts them in order. Source: MetaTrader
+5 server API, "Request Processing on the Server".
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Final
 
 from mas_router import mt5
 from mas_router.mt5 import Retcode, TradeAction
-from sim_worker import levels, valuation
+from sim_worker import valuation
 from sim_worker.book import Book, SymbolBook, day_end
-from sim_worker.cases import Case, Refusal, filling_allowed
+from sim_worker.cases import NO_QUOTE, Case, Refusal, filling_allowed
+from sim_worker.limits import closes
 from sim_worker.rates import NoRate
-from sim_worker.records import SECOND, Position
-
-Check = Callable[[Book, Case], Refusal | None]
-_EPSILON: Final = 1e-6
-
-
-def first_refusal(book: Book, case: Case) -> Refusal | None:
-    """The answer of the first check that does not pass."""
-    for check in _PIPELINES[case.request.action]:
-        refusal = check(book, case)
-        if refusal is not None:
-            return refusal
-    return None
-
+from sim_worker.records import DAY, SECOND, Position
 
 # ---- the symbol and the account --------------------------------------------------------------------------------------
-
-
-def closes(book: Book, case: Case) -> bool:
-    """Does the order only close? A pending order of a hedging account never does."""
-    position = case.position
-    if position is None:
-        return False
-    return book.account.hedging or case.request.volume <= position.volume
 
 
 def enabled(book: Book, case: Case) -> Refusal | None:
@@ -49,10 +27,29 @@ def enabled(book: Book, case: Case) -> Refusal | None:
     return None
 
 
+def live(book: Book, case: Case) -> Refusal | None:
+    """Some symbols are for real accounts only."""
+    return Refusal(Retcode.ONLY_REAL, f"{case.spec.name} is traded on real accounts only")
+
+
+def hours(book: Book, case: Case) -> Refusal | None:
+    """Trade sessions, holidays, the server's working hours and the life of the contract, in this order."""
+    why = case.side.trading.closed(book.now) if case.side.trading is not None else ""
+    return Refusal(Retcode.MARKET_CLOSED, f"{case.spec.name} is not traded now: {why}") if why else None
+
+
+def fresh(book: Book, case: Case) -> Refusal | None:
+    """The newest quote may not be older than the symbol allows."""
+    quoted, limit = book.quotes.get(case.spec.name, NO_QUOTE)[0], case.spec.quote_max_delay
+    if case.ask and book.now - quoted > limit * SECOND:
+        return Refusal(Retcode.PRICE_OFF, f"{case.spec.name} has not been quoted for more than {limit:g} s")
+    return None
+
+
 def tradable(book: Book, case: Case) -> Refusal | None:
     """SYMBOL_TRADE_MODE: what the symbol may be used for."""
     mode = case.spec.trade_mode
-    if mode == mt5.SYMBOL_TRADE_MODE_FULL or closes(book, case):
+    if closes(book, case):
         return None
     name = case.spec.name
     if mode == mt5.SYMBOL_TRADE_MODE_CLOSEONLY:
@@ -86,7 +83,7 @@ def kind(book: Book, case: Case) -> Refusal | None:
 def filling(book: Book, case: Case) -> Refusal | None:
     """The filling mode; see `cases.filling_allowed`."""
     request = case.request
-    if filling_allowed(case.spec, request.action == TradeAction.PENDING, request.type, case.filling):
+    if filling_allowed(book.account, case.spec, request.action == TradeAction.PENDING, request.type, case.filling):
         return None
     note = f"{case.spec.name} does not allow filling mode {case.filling} (filling_mode {case.spec.filling_mode})"
     return Refusal(Retcode.INVALID_FILL, note)
@@ -101,7 +98,7 @@ def expiration(book: Book, case: Case) -> Refusal | None:
     if request.type_time == mt5.ORDER_TIME_SPECIFIED:
         case.expires = moment
     elif request.type_time == mt5.ORDER_TIME_SPECIFIED_DAY:
-        case.expires = day_end(moment) if moment else 0
+        case.expires = _specified_day(book, moment)
     elif request.type_time == mt5.ORDER_TIME_DAY or spec.order_gtc_mode != mt5.SYMBOL_ORDERS_GTC:
         case.expires = day_end(book.now)
     else:
@@ -112,13 +109,23 @@ def expiration(book: Book, case: Case) -> Refusal | None:
     return None
 
 
+def _specified_day(book: Book, moment: int) -> int:
+    """The end of the day of a moment: its last second, or its beginning, as the server is set."""
+    if book.account.specified_day_end == "23:59:59":
+        return day_end(moment) - SECOND if moment else 0
+    return moment // DAY * DAY
+
+
 def account(book: Book, case: Case) -> Refusal | None:
-    """May this account trade, and may programs on it?"""
-    if not book.account.trade_allowed:
+    """May this account trade, and may programs on it? An investor's password only reads."""
+    spec = book.account
+    if not spec.enabled:
+        return Refusal(Retcode.TRADE_DISABLED, "the account is disabled")
+    if not spec.trade_allowed:
         return Refusal(Retcode.TRADE_DISABLED, "trading is disabled on this account")
-    if not book.account.trade_expert and case.reason == mt5.ORDER_REASON_EXPERT:
+    if not spec.trade_expert and case.reason == mt5.ORDER_REASON_EXPERT:
         return Refusal(Retcode.SERVER_DISABLES_AT, "trading by programs is disabled on this account")
-    return None
+    return Refusal(Retcode.TRADE_DISABLED, "an investor's password only reads") if spec.read_only else None
 
 
 def prices(book: Book, case: Case) -> Refusal | None:
@@ -134,44 +141,6 @@ def prices(book: Book, case: Case) -> Refusal | None:
     except NoRate as error:
         names = ", ".join(book.conversion_symbols(spec)) or "such a pair"
         return Refusal(Retcode.PRICE_OFF, f"{error}: {names} is not quoted")
-    return None
-
-
-# ---- volume ----------------------------------------------------------------------------------------------------------
-
-
-def volume(book: Book, case: Case) -> Refusal | None:
-    """Minimum, maximum and step; the minimum does not apply to closing."""
-    spec, lots, position = case.spec, case.request.volume, case.position
-    if case.request.position and position is not None and lots > position.volume:
-        note = f"volume {lots:g} exceeds the {position.volume:g} of position {position.ticket}"
-        return Refusal(Retcode.INVALID_CLOSE_VOLUME, note)
-    steps = lots / spec.volume_step
-    least = 0.0 if closes(book, case) and lots > 0.0 else spec.volume_min - _EPSILON
-    if least <= lots <= spec.volume_max + _EPSILON and abs(steps - round(steps)) < _EPSILON:
-        return None
-    limits = f"{spec.volume_min:g} to {spec.volume_max:g} in steps of {spec.volume_step:g}"
-    return Refusal(Retcode.INVALID_VOLUME, f"volume {lots:g} is not {limits}")
-
-
-def order_count(book: Book, case: Case) -> Refusal | None:
-    limit = book.account.limit_orders
-    if limit and len(book.orders) >= limit:
-        return Refusal(Retcode.LIMIT_ORDERS, f"{limit} pending orders rest already")
-    return None
-
-
-def total_volume(book: Book, case: Case) -> Refusal | None:
-    """SYMBOL_VOLUME_LIMIT: positions and pending orders of one direction together."""
-    limit, request = case.spec.volume_limit, case.request
-    if not limit or closes(book, case):
-        return None
-    held = case.side.exposure.side(case.sell)[0]
-    if case.position is not None and request.action == TradeAction.DEAL:
-        held -= case.position.volume  # what a reversal closes first
-    resting = sum(o.volume_current for o in case.side.orders.values() if o.type & 1 == case.sell)
-    if held + resting + request.volume > limit + _EPSILON:
-        return Refusal(Retcode.LIMIT_VOLUME, f"more than {limit:g} lots of {case.spec.name} in one direction")
     return None
 
 
@@ -203,49 +172,3 @@ def affordable(
     if equity >= needed:
         return None
     return Refusal(Retcode.NO_MONEY, f"{needed:.2f} {book.account.currency} are needed, equity is {equity:.2f}")
-
-
-_PIPELINES: Final[dict[int, tuple[Check, ...]]] = {
-    TradeAction.DEAL: (
-        enabled,
-        tradable,
-        kind,
-        filling,
-        account,
-        prices,
-        volume,
-        levels.deal_price,
-        levels.stops,
-        levels.frozen_position,
-        total_volume,
-        free_margin,
-    ),
-    TradeAction.PENDING: (
-        enabled,
-        tradable,
-        kind,
-        filling,
-        expiration,
-        account,
-        prices,
-        volume,
-        levels.pending_price,
-        levels.stops,
-        order_count,
-        total_volume,
-    ),
-    TradeAction.SLTP: (enabled, levels.unchanged_position, kind, account, prices, levels.stops, levels.frozen_position),
-    TradeAction.MODIFY: (
-        enabled,
-        levels.unchanged_order,
-        kind,
-        expiration,
-        account,
-        prices,
-        levels.pending_price,
-        levels.stops,
-        levels.frozen_order,
-    ),
-    TradeAction.REMOVE: (enabled, account, prices, levels.frozen_order),
-    TradeAction.CLOSE_BY: (enabled, kind, account, prices, levels.frozen_position),
-}

@@ -2,8 +2,8 @@
 
 Pure: no clock, no thread, no I/O, no randomness. Time is what the caller says, in UTC nanoseconds, and the server's
 clock is UTC. The same calls give the same answers, on every machine. The rules are in the modules around: `cases`,
-`checks` and `levels` decide whether a request passes, `actions`, `execution` and `pending` carry it out, `matching`
-says what a tick sets off, `valuation` counts the money, and `horizon` looks ahead.
+`pipeline` and the checks that it names decide whether a request passes, `actions`, `filling`, `execution` and `pending`
+carry it out, `matching` says what a tick sets off, `valuation` counts the money, and `horizon` looks ahead.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ from numpy.typing import NDArray
 from mas_router import mt5
 from mas_router.errors import InvalidField
 from mas_router.messages import Row, TradeRequest
+from mas_router.mt5 import Retcode
 from sim_worker import accounts, actions, horizon, matching, pending, valuation
 from sim_worker.book import Book
-from sim_worker.cases import Case, examine
-from sim_worker.checks import first_refusal
+from sim_worker.cases import Case, Refusal, examine
+from sim_worker.pipeline import first_refusal
 from sim_worker.rates import NoRate, Quote
 from sim_worker.records import Change as Change
 from sim_worker.records import Deal, Order, Position
@@ -30,6 +31,7 @@ from sim_worker.records import OrderChange as OrderChange
 from sim_worker.records import Outcome as Outcome
 from sim_worker.specs import AccountSpec, SymbolSpec
 from sim_worker.symbols import find_symbol
+from sim_worker.throttle import Throttle
 
 EXPERT: Final = int(mt5.ORDER_REASON_EXPERT)
 
@@ -41,13 +43,40 @@ class Engine:
         self.account = account
         self._book = Book(account, symbols)
         self._requests = 0
+        self._throttle = Throttle(account.requests_per_second) if account.requests_per_second else None
+
+    # ---- settings ----------------------------------------------------------------------------------------------------
+
+    def change_symbol(self, spec: SymbolSpec) -> None:
+        """The broker changes the settings of a symbol, which has been used before: they count from now on.
+
+        Raises InvalidField for a symbol that has not been used, and for digits, which cannot change.
+        """
+        side = self._book.symbols.get(spec.name)
+        if side is None or side.spec.digits != spec.digits:
+            raise InvalidField("symbol", spec.name, "a symbol in use, with the digits that it has")
+        side.adopt(spec, self.account)
+        side.margin, side.stale = None, True
+
+    def change_account(self, account: AccountSpec) -> None:
+        """The broker changes the settings of the account. Its currency and its kind of positions cannot change."""
+        for name in ("currency", "currency_digits", "margin_mode"):
+            if getattr(account, name) != getattr(self.account, name):
+                raise InvalidField(name, getattr(account, name), f"{getattr(self.account, name)}, as it was")
+        self.account = self._book.account = account
+        self._throttle = Throttle(account.requests_per_second) if account.requests_per_second else None
+        for side in self._book.symbols.values():
+            side.adopt(side.spec, account)
+            side.margin = None
 
     # ---- time and quotes ---------------------------------------------------------------------------------------------
 
-    def quote(self, symbol: str, time: int, bid: float, ask: float) -> list[Change]:
+    def quote(self, symbol: str, time: int, bid: float, ask: float, last: float = 0.0) -> list[Change]:
         """One tick. First what has expired by now; then SL, TP, pending orders, and the stop-out.
 
-        Prices are rounded to the symbol's digits. Raises InvalidField for what is no symbol or no price.
+        `last` counts for symbols of an exchange, whose last price triggers; 0 means the bid. Prices are rounded to the
+        symbol's digits. Outside the symbol's quote sessions the tick is thrown away. Raises InvalidField for what is no
+        symbol or no price.
         """
         book = self._book
         side = book.symbol(symbol)
@@ -57,7 +86,11 @@ class Engine:
         if not (0.0 < bid < inf and 0.0 < ask < inf):
             raise InvalidField("bid, ask", (bid, ask), "prices of at least one point")
         changes = self.clock(time)
+        if side.quoting is not None and side.quoting.closed(time):
+            return changes
         book.set_quote(symbol, (time, bid, ask))
+        if side.by_last:
+            bid = ask = side.last = round(last, side.spec.digits) or bid
         if side.crossed(bid, ask):
             changes += matching.trigger(book, side, bid, ask)
         if book.positions and not valuation.is_safe(book):
@@ -75,15 +108,22 @@ class Engine:
         return changes
 
     def next_event(
-        self, symbol: str, times: NDArray[np.int64], bids: NDArray[np.float64], asks: NDArray[np.float64]
+        self,
+        symbol: str,
+        times: NDArray[np.int64],
+        bids: NDArray[np.float64],
+        asks: NDArray[np.float64],
+        lasts: NDArray[np.float64] | None = None,
     ) -> int:
         """The first index of the coming quotes at which `quote` could change anything; their number when there is none.
+
+        `lasts` as in `quote`; None means the bids.
 
         Times ascend. It may be too early, never too late: until the account changes, and, where the quotes of several
         symbols count, until the earliest of their next events. The cost grows with the rows that are looked at: give a
         window, and ask again at its end.
         """
-        return horizon.next_event(self._book, symbol, times, bids, asks)
+        return horizon.next_event(self._book, symbol, times, bids, asks, lasts)
 
     def last_quote(self, symbol: str) -> Quote | None:
         """Time, bid and ask of the newest quote."""
@@ -114,7 +154,7 @@ class Engine:
         book = self._book
         before = self.clock(time)
         self._requests += 1
-        case = examine(book, request, auto_filling)
+        case = examine(book, request, auto_filling) if self._throttle is None else self._admit(request, auto_filling)
         if isinstance(case, Case):
             case.reason, case.ticket = reason, ticket
             refusal = first_refusal(book, case)
@@ -124,6 +164,13 @@ class Engine:
         else:
             refusal = case
         return Outcome(actions.refused(book, request, refusal, self._requests), tuple(before), refusal.note)
+
+    def _admit(self, request: TradeRequest, auto_filling: bool) -> Case | Refusal:
+        """Too many requests in a second are refused before they are looked at."""
+        if self._throttle is not None and not self._throttle.passes(self._book.now):
+            limit = self.account.requests_per_second
+            return Refusal(Retcode.TOO_MANY_REQUESTS, f"more than {limit} requests in a second")
+        return examine(self._book, request, auto_filling)
 
     def reserve_ticket(self) -> int:
         """A ticket for an order that the server has accepted and will carry out later."""

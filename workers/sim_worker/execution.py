@@ -6,45 +6,65 @@ Changes the book, and returns what happened. The order's own status always comes
 
 from __future__ import annotations
 
+from typing import Final
+
 from mas_router import mt5
 from mas_router.mt5 import RETCODE_TEXT
 from mas_router.orders import State
 from sim_worker.book import Book
-from sim_worker.records import Change, Deal, DealChange, Order, OrderChange, Position
+from sim_worker.records import Change, Deal, DealChange, Order, OrderChange, Position, Why
+from sim_worker.specs import SymbolSpec
 from sim_worker.valuation import closing_price, equity, floating, level, profit_of
 
 _IN, _OUT = int(mt5.DEAL_ENTRY_IN), int(mt5.DEAL_ENTRY_OUT)
 _INOUT, _OUT_BY = int(mt5.DEAL_ENTRY_INOUT), int(mt5.DEAL_ENTRY_OUT_BY)
 _FILLED, _STARTED = int(mt5.ORDER_STATE_FILLED), int(mt5.ORDER_STATE_STARTED)
+_PARTIAL, _CANCELED = int(mt5.ORDER_STATE_PARTIAL), int(mt5.ORDER_STATE_CANCELED)
 _SL, _TP, _SO = int(mt5.ORDER_REASON_SL), int(mt5.ORDER_REASON_TP), int(mt5.ORDER_REASON_SO)
 _CLOSE_BY = int(mt5.ORDER_TYPE_CLOSE_BY)
-DONE = int(mt5.TRADE_RETCODE_DONE)
+DONE, DONE_PARTIAL = int(mt5.TRADE_RETCODE_DONE), int(mt5.TRADE_RETCODE_DONE_PARTIAL)
+_WHOLLY: Final[tuple[State, int, Why]] = (State.FILLED, DONE, "filled")
+_PARTLY: Final[tuple[State, int, Why]] = (State.PARTIALLY_FILLED, DONE_PARTIAL, "partial")
 _COMMENT = 31  # characters that the server keeps
 
 
-def fill(book: Book, order: Order, price: float) -> list[Change]:
-    """Execute an order in full at this price: its status, then its deal."""
-    deal = _execute(book, order, price)
+def fill(book: Book, order: Order, price: float, volume: float) -> list[Change]:
+    """Execute a volume of an order at this price: the order's status, then its deal.
+
+    An order that is done leaves the book; what to do with the rest of another one is the caller's.
+    """
+    deal = execute(book, order, price, volume)
     after = order.copy()
-    return [
-        OrderChange(State.FILLED, after, DONE, RETCODE_TEXT[DONE], book.now, "filled"),
-        DealChange(deal, after, book.now),
-    ]
+    state, code, why = _PARTLY if order.volume_current else _WHOLLY
+    return [OrderChange(state, after, code, RETCODE_TEXT[code], book.now, why), DealChange(deal, after, book.now)]
 
 
-def _execute(book: Book, order: Order, price: float) -> Deal:
+def execute(book: Book, order: Order, price: float, volume: float) -> Deal:
+    """The deal alone, and what it does to positions."""
     sell, position = order.type & 1, _counterpart(book, order)
     if position is None:
-        deal = _open(book, order, sell, price)
+        deal = _open(book, order, sell, price, volume)
     elif position.type == sell:
-        deal = _add(book, order, position, price)
-    elif order.volume_current <= position.volume:
-        deal = _reduce(book, order, position, _OUT, order.volume_current, price)
+        deal = _add(book, order, position, price, volume)
+    elif volume <= position.volume:
+        deal = _reduce(book, order, position, _OUT, volume, price)
     else:
-        deal = _reverse(book, order, position, price)
-    order.volume_current, order.state = 0.0, _FILLED
-    book.leave(order)
+        deal = _reverse(book, order, position, price, volume)
+    order.volume_current = round(order.volume_current - volume, 8)
+    if order.volume_current:
+        order.state = _PARTIAL
+    else:
+        order.state = _FILLED
+        book.leave(order)
     return deal
+
+
+def slipped(spec: SymbolSpec, sell: int, price: float) -> float:
+    """What an order at the market gets where the market is `price`: it is worse by the symbol's slippage."""
+    if not spec.slippage_points:
+        return price
+    worse = -spec.slippage_points if sell else spec.slippage_points
+    return round(max(price + worse * spec.point, spec.point), spec.digits)
 
 
 def _counterpart(book: Book, order: Order) -> Position | None:
@@ -54,16 +74,16 @@ def _counterpart(book: Book, order: Order) -> Position | None:
     return next(iter(book.symbols[order.symbol].positions.values()), None)
 
 
-def _open(book: Book, order: Order, sell: int, price: float) -> Deal:
+def _open(book: Book, order: Order, sell: int, price: float, volume: float) -> Deal:
     order.position_id = order.ticket
-    deal = book.record(order, sell, _IN, order.volume_current, price)
+    deal = book.record(order, sell, _IN, volume, price)
     position = Position(
         order.ticket,
         order.ticket,
         order.client_id,
         order.symbol,
         sell,
-        order.volume_current,
+        volume,
         price,
         order.sl,
         order.tp,
@@ -74,41 +94,71 @@ def _open(book: Book, order: Order, sell: int, price: float) -> Deal:
         order.comment,
     )
     book.hold(position)
+    if book.account.fifo_close:
+        _level_new(book, position)
     return deal
 
 
-def _add(book: Book, order: Order, position: Position, price: float) -> Deal:
-    """Netting: the volumes add up, and the open price is their average, kept at three digits more than the symbol's."""
+def _add(book: Book, order: Order, position: Position, price: float, volume: float) -> Deal:
+    """The volumes add up, and the open price is their average, kept at three digits more than the symbol's.
+
+    So on netting accounts, and where an order is filled in parts.
+    """
     order.position_id = position.identifier
-    deal = book.record(order, position.type, _IN, order.volume_current, price)
-    book.drop(position)
-    volume = round(position.volume + order.volume_current, 8)
-    cost = position.volume * position.price_open + order.volume_current * price
-    position.price_open = round(cost / volume, book.symbols[order.symbol].spec.digits + 3)
-    position.volume = volume
-    _adopt(book, position, order)
+    deal = book.record(order, position.type, _IN, volume, price)
+    total = round(position.volume + volume, 8)
+    cost = position.volume * position.price_open + volume * price
+    book.reprice(position, total, round(cost / total, book.symbols[order.symbol].spec.digits + 3))
+    if order.volume_current == order.volume_initial:  # what its owner changed since then stays
+        _adopt(book, position, order)
     return deal
 
 
-def _reverse(book: Book, order: Order, position: Position, price: float) -> Deal:
+def _reverse(book: Book, order: Order, position: Position, price: float, volume: float) -> Deal:
     """Netting: one deal closes the position and opens the rest the other way. Only the identifier stays."""
     spec, sell = book.symbols[order.symbol].spec, order.type & 1
     order.position_id = position.identifier
     profit = profit_of(book, spec, position.type, position.volume, position.price_open, price)
-    deal = book.record(order, sell, _INOUT, order.volume_current, price, profit=profit, swap=position.swap)
+    deal = book.record(order, sell, _INOUT, volume, price, profit=profit, swap=position.swap)
     book.drop(position)
     position.ticket, position.client_id, position.type = order.ticket, order.client_id, sell
-    position.volume, position.price_open = round(order.volume_current - position.volume, 8), price
+    position.volume, position.price_open = round(volume - position.volume, 8), price
     position.swap = 0.0
+    book.hold(position)
     _adopt(book, position, order)
     return deal
 
 
 def _adopt(book: Book, position: Position, order: Order) -> None:
-    """Netting: what adds to a position or reverses it replaces its stop levels, magic and comment."""
-    position.sl, position.tp = order.sl, order.tp
+    """Netting: what adds to a position or reverses it replaces its stop levels."""
+    _mark(book, position, order)
+    set_levels(book, position, order.sl, order.tp)
+
+
+def _mark(book: Book, position: Position, order: Order) -> None:
+    """Netting: a position has the magic number and the comment of its last deal."""
     position.magic, position.comment, position.time_update = order.magic, order.comment, book.now
-    book.hold(position)
+
+
+def set_levels(book: Book, position: Position, sl: float, tp: float) -> None:
+    """Replace the stop levels of a position; where positions close first in, first out, of all of its symbol."""
+    side = book.symbols[position.symbol]
+    together = book.account.hedging and book.account.fifo_close
+    for other in list(side.positions.values()) if together else [position]:
+        if other.type == position.type:
+            other.sl, other.tp = sl, tp
+            side.watch_position(other)
+            book.expect_stops(other)
+    side.stale = True
+
+
+def _level_new(book: Book, position: Position) -> None:
+    """First in, first out: a new position brings its levels to the others, or takes theirs over."""
+    others = book.symbols[position.symbol].positions.values()
+    other = next((p for p in others if p.type == position.type and p is not position), None)
+    if other is not None:
+        source = position if position.sl or position.tp else other
+        set_levels(book, position, source.sl, source.tp)
 
 
 def _reduce(book: Book, order: Order, position: Position, entry: int, volume: float, price: float) -> Deal:
@@ -119,17 +169,33 @@ def _reduce(book: Book, order: Order, position: Position, entry: int, volume: fl
     swap = book.take_swap(position, volume)
     deal = book.record(order, 1 - position.type, entry, volume, price, profit=profit, swap=swap)
     book.resize(position, round(position.volume - volume, 8))
+    if not book.account.hedging:
+        _mark(book, position, order)
     return deal
 
 
 # ---- the server's own closing orders ---------------------------------------------------------------------------------
 
 
-def close_at_stop(book: Book, position: Position, *, take_profit: bool) -> Change:
-    """A stop loss or take profit closes its position at the market."""
-    digits = book.symbols[position.symbol].spec.digits
+def close_at_stop(book: Book, position: Position, *, take_profit: bool) -> list[Change]:
+    """A stop loss or take profit closes its position: at the market, or a take profit at its own price.
+
+    As much of it as the market offers; the rest keeps its levels, and they fire again at the next quote.
+    """
+    side, sell = book.symbols[position.symbol], 1 - position.type
+    quote, volume = book.quotes[position.symbol], position.volume
+    if side.liquidity is not None:
+        volume = min(volume, side.liquidity.offered(sell, quote))
+        if not volume:
+            return []
+        side.liquidity.take(sell, volume)
     level_, name, reason = (position.tp, "tp", _TP) if take_profit else (position.sl, "sl", _SL)
-    return _close(book, position, reason, level_, f"[{name} {level_:.{digits}f}]")
+    price = closing_price(position, quote)
+    if not take_profit:
+        price = slipped(side.spec, sell, price)
+    elif book.account.tp_gap_policy == "at_price":
+        price = level_
+    return [_close(book, position, volume, price, reason, level_, f"[{name} {level_:.{side.spec.digits}f}]")]
 
 
 def close_by_stop_out(book: Book, margin: float) -> Change:
@@ -137,11 +203,15 @@ def close_by_stop_out(book: Book, margin: float) -> Change:
     worth = equity(book)
     comment = f"[so {level(worth, margin):.2f}%/{worth:.2f}/{margin:.2f}]"
     worst = min(book.positions.values(), key=lambda p: (floating(book, p), p.ticket))
-    return _close(book, worst, _SO, 0.0, comment[:_COMMENT])
+    price = closing_price(worst, book.quotes[worst.symbol])
+    price = slipped(book.symbols[worst.symbol].spec, 1 - worst.type, price)
+    return _close(book, worst, worst.volume, price, _SO, 0.0, comment[:_COMMENT])
 
 
-def _close(book: Book, position: Position, reason: int, price_open: float, comment: str) -> Change:
-    price = closing_price(position, book.quotes[position.symbol])
+def _close(
+    book: Book, position: Position, volume: float, price: float, reason: int, price_open: float, comment: str
+) -> Change:
+    """The server's order, and its deal; what the market does not offer is cancelled."""
     order = Order(
         book.order_ticket(),
         position.client_id,
@@ -158,7 +228,10 @@ def _close(book: Book, position: Position, reason: int, price_open: float, comme
         reason=reason,
         comment=comment,
     )
-    deal = _execute(book, order, price)
+    deal = execute(book, order, price, volume)
+    if order.volume_current:
+        order.state = _CANCELED
+        book.leave(order)
     return DealChange(deal, order.copy(), book.now)
 
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from mas_router.errors import InvalidField
 from sim_worker.book import Book, SymbolBook
 from sim_worker.rates import Quote
+from sim_worker.sessions import Hours
 from sim_worker.specs import SymbolSpec
 from sim_worker.valuation import floating_floor, held_margin, holding
 
@@ -29,7 +30,7 @@ _FIRST_BLOCK: Final = 512
 _LAST_BLOCK: Final = 65_536
 
 
-def next_event(book: Book, symbol: str, times: Times, bids: Prices, asks: Prices) -> int:
+def next_event(book: Book, symbol: str, times: Times, bids: Prices, asks: Prices, lasts: Prices | None = None) -> int:
     """The first index at which something could change, as long as the other symbols' quotes stay; else the length."""
     end = int(np.searchsorted(times, book.deadline, side="left")) if len(times) else 0
     if book.positions and symbol not in book.quotes:
@@ -39,17 +40,36 @@ def next_event(book: Book, symbol: str, times: Times, bids: Prices, asks: Prices
         raise InvalidField("symbol", symbol, "a symbol of this trade server")
     if side.stale:
         side.refresh()
+    start = 0
+    if side.quoting is not None:
+        start, end = _quoted(side.quoting, times, end)
     guard = MarginGuard(book, side.spec)
     if not (side.orders or side.positions or guard.matters):
         return end
-    start, block = 0, _FIRST_BLOCK
+    triggers = (bids, asks) if not side.by_last else (bids, bids) if lasts is None else (lasts, lasts)
+    block = _FIRST_BLOCK
     while start < end:
-        stop = min(start + block, end)
-        hit = _first_in(side, guard, bids[start:stop], asks[start:stop])
-        if hit < stop - start:
+        part = slice(start, min(start + block, end))
+        hit = _first_in(side, guard, bids[part], asks[part], triggers[0][part], triggers[1][part])
+        if start + hit < part.stop:
             return start + hit
-        start, block = stop, min(block * 4, _LAST_BLOCK)
+        start, block = part.stop, min(block * 4, _LAST_BLOCK)
     return end
+
+
+def _quoted(hours: Hours, times: Times, end: int) -> tuple[int, int]:
+    """Where among the rows before `end` quotes count, and the row that must be seen at the latest.
+
+    Rows outside the quote sessions change nothing. The last row of a session must not be jumped over: it stays the
+    newest quote until the next session.
+    """
+    start = 0
+    while start < end and hours.closed(int(times[start])):
+        start = int(np.searchsorted(times, hours.until(int(times[start])), side="left"))
+    if start >= end:
+        return end, end
+    stop = int(np.searchsorted(times, hours.until(int(times[start])), side="left"))
+    return start, end if stop >= end else stop - 1
 
 
 def active_symbols(book: Book) -> frozenset[str]:
@@ -66,17 +86,20 @@ def conversion_legs(book: Book, side: SymbolBook) -> set[str]:
     return {name for route in routes for name, _ in route}
 
 
-def _first_in(side: SymbolBook, guard: MarginGuard, bids: Prices, asks: Prices) -> int:
-    whole = _range(bids, asks)
-    stop, half = len(bids), side.spec.point * _HALF
-    bid_low, bid_high = side.bid_low + half, side.bid_high - half
-    ask_low, ask_high = side.ask_low + half, side.ask_high - half
+def _first_in(side: SymbolBook, guard: MarginGuard, bids: Prices, asks: Prices, sells: Prices, buys: Prices) -> int:
+    """`sells` and `buys` are the prices that trigger: bids and asks, or the last prices."""
+    stop, low, high = len(bids), side.spec.point * _HALF, -side.spec.point * _HALF
+    bid_low, bid_high = side.bid_low + low, side.bid_high + high
+    ask_low, ask_high = side.ask_low + low, side.ask_high + high
+    whole = _range(sells, buys)
     if not (bid_low < whole[0] and whole[1] < bid_high and ask_low < whole[2] and whole[3] < ask_high):
-        quiet = (bids > bid_low) & (bids < bid_high) & (asks > ask_low) & (asks < ask_high)
+        quiet = (sells > bid_low) & (sells < bid_high) & (buys > ask_low) & (buys < ask_high)
         stop = int(np.argmin(quiet))
         if stop == 0:
             return 0
         whole = _range(bids[:stop], asks[:stop])
+    elif side.by_last:
+        whole = _range(bids, asks)
     return stop if guard.safe(whole) else _split(guard, bids, asks, 0, stop)
 
 

@@ -20,6 +20,13 @@ _LIMITS: Final = (2, 3)
 _STOP_LIMITS: Final = (6, 7)
 
 
+def is_price(spec: SymbolSpec, price: float) -> bool:
+    """Can an order have this price: is it on the tick grid, and within the limits of the session?"""
+    if not on_grid(spec, price) or price <= 0.0:
+        return False
+    return spec.price_limit_min <= price and (not spec.price_limit_max or price <= spec.price_limit_max)
+
+
 def on_grid(spec: SymbolSpec, price: float) -> bool:
     """Is a price a multiple of the tick size?"""
     ticks = price / spec.tick_size
@@ -31,15 +38,17 @@ def points(spec: SymbolSpec, distance: float) -> int:
 
 
 def deal_price(book: Book, case: Case) -> Refusal | None:
-    """Market and exchange execution ignore the price; the others take one within `deviation` points of the market."""
+    """Request and instant execution take a price within `deviation` points of the market; the others ignore it.
+
+    After too many requotes in a row there are no prices any more, until one fits.
+    """
     spec, price = case.spec, case.request.price
-    if spec.execution in (mt5.SYMBOL_TRADE_EXECUTION_MARKET, mt5.SYMBOL_TRADE_EXECUTION_EXCHANGE):
-        return None
-    if price <= 0.0 or not on_grid(spec, price):
+    if not is_price(spec, price):
         return Refusal(Retcode.INVALID_PRICE, f"price {price:g} is not a price of {spec.name}")
     if abs(points(spec, price - case.market)) > case.request.deviation:
         note = f"price {price:g} is more than {case.request.deviation} points off the market {case.market:g}"
-        return Refusal(Retcode.REQUOTE, note)
+        off = spec.off_quotes_after and case.side.requotes >= spec.off_quotes_after
+        return Refusal(Retcode.PRICE_OFF if off else Retcode.REQUOTE, note)
     return None
 
 
@@ -57,17 +66,18 @@ def pending_price(book: Book, case: Case) -> Refusal | None:
     stop_limit = order_type in _STOP_LIMITS
     needed = (request.price, request.stoplimit) if stop_limit else (request.price,)
     for price in needed:
-        if price <= 0.0 or not on_grid(spec, price):
+        if not is_price(spec, price):
             return Refusal(Retcode.INVALID_PRICE, f"price {price:g} is not a price of {spec.name}")
     limit = order_type in _LIMITS
     if limit and spec.execution == mt5.SYMBOL_TRADE_EXECUTION_EXCHANGE:
         return None
-    distance = points(spec, request.price - case.market) * (1 if limit is bool(case.sell) else -1)
+    market = case.trigger(case.sell)
+    distance = points(spec, request.price - market) * (1 if limit is bool(case.sell) else -1)
     if distance < spec.stops_level:
-        note = (
-            f"price {request.price:.{spec.digits}f} is on the wrong side of {case.market:.{spec.digits}f}, or too near"
-        )
-        return Refusal(Retcode.INVALID_PRICE, note)
+        near = distance > 0
+        how = f"nearer than {spec.stops_level} points to" if near else "on the wrong side of"
+        note = f"price {request.price:.{spec.digits}f} is {how} {market:.{spec.digits}f}"
+        return Refusal(Retcode(book.account.near_pending_retcode) if near else Retcode.INVALID_PRICE, note)
     if stop_limit and points(spec, request.price - request.stoplimit) * (-1 if case.sell else 1) <= 0:
         return Refusal(Retcode.INVALID_PRICE, "stoplimit is below the price of a buy, above that of a sell")
     return None
@@ -77,7 +87,7 @@ def _reference(case: Case) -> float:
     """What stop levels are measured from: the closing price, or the price at which a pending order opens."""
     request = case.request
     if request.action in (TradeAction.DEAL, TradeAction.SLTP):
-        return case.ask if case.sell else case.bid
+        return case.trigger(1 - case.sell)
     return request.stoplimit if _type(case) in _STOP_LIMITS else request.price
 
 
@@ -105,7 +115,9 @@ def stops(book: Book, case: Case) -> Refusal | None:
 def frozen_order(book: Book, case: Case) -> Refusal | None:
     """Near its trigger price, a pending order can be neither changed nor deleted."""
     order, level = case.order, case.spec.freeze_level
-    if order is None or not level or abs(points(case.spec, order.price_open - case.market)) > level:
+    if order is None or not level or order.insists:
+        return None
+    if abs(points(case.spec, order.price_open - case.trigger(case.sell))) > level:
         return None
     return Refusal(Retcode.FROZEN, f"order {order.ticket} is within {level} points of the market")
 
@@ -121,7 +133,7 @@ def frozen_position(book: Book, case: Case) -> Refusal | None:
 
 
 def _is_frozen(case: Case, position: Position, level: int) -> bool:
-    price = case.ask if position.type else case.bid
+    price = case.trigger(1 - position.type)
     return any(abs(points(case.spec, stop - price)) <= level for stop in (position.sl, position.tp) if stop)
 
 

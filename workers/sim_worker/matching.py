@@ -17,18 +17,21 @@ from sim_worker.records import Change, Position
 def trigger(book: Book, side: SymbolBook, bid: float, ask: float) -> list[Change]:
     """Close what has reached its stop loss or take profit, then activate what has been triggered.
 
-    When a gap reaches both levels of a position, the stop loss wins.
+    When a gap reaches both levels of a position, the stop loss wins. `bid` and `ask` are both the last price where that
+    one triggers. While the market is closed nothing executes; levels and orders wait for the next quote when it is not.
     """
     changes: list[Change] = []
+    if not side.executes(book.now):
+        return changes
     for position in list(side.positions.values()):
         if _stop_lost(position, bid, ask):
-            changes.append(close_at_stop(book, position, take_profit=False))
+            changes += close_at_stop(book, position, take_profit=False)
     for position in list(side.positions.values()):
         if _profit_taken(position, bid, ask):
-            changes.append(close_at_stop(book, position, take_profit=True))
+            changes += close_at_stop(book, position, take_profit=True)
     for order in list(side.orders.values()):
         if triggered(order, bid, ask):
-            changes += activate(book, order, bid, ask)
+            changes += activate(book, order)
     side.refresh()
     return changes
 

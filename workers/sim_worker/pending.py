@@ -11,12 +11,15 @@ from mas_router import mt5
 from mas_router.mt5 import RETCODE_TEXT, Retcode
 from mas_router.orders import State
 from sim_worker.book import Book
-from sim_worker.cases import Case, Refusal
+from sim_worker.cases import Case, Refusal, opposite
 from sim_worker.checks import affordable
-from sim_worker.execution import DONE, fill
+from sim_worker.execution import DONE, slipped
+from sim_worker.filling import execute
+from sim_worker.pipeline import activation_refusal
 from sim_worker.records import Change, Order, OrderChange, Why
 
 _PLACED, _CANCELED = int(mt5.ORDER_STATE_PLACED), int(mt5.ORDER_STATE_CANCELED)
+_PARTIAL = int(mt5.ORDER_STATE_PARTIAL)
 _REJECTED, _EXPIRED = int(mt5.ORDER_STATE_REJECTED), int(mt5.ORDER_STATE_EXPIRED)
 _RETURN, _BOC = int(mt5.ORDER_FILLING_RETURN), int(mt5.ORDER_FILLING_BOC)
 _BUY_LIMIT, _SELL_LIMIT = int(mt5.ORDER_TYPE_BUY_LIMIT), int(mt5.ORDER_TYPE_SELL_LIMIT)
@@ -30,7 +33,10 @@ def _change(book: Book, order: Order, state: State, why: Why, retcode: int, mess
 
 
 def place(book: Book, case: Case, client_id: str) -> tuple[Order, list[Change]]:
-    """Let an order rest. In exchange execution a limit order that the market already reaches executes at once."""
+    """Let an order rest. In exchange execution a limit order that the market already reaches executes at once.
+
+    An order that may only rest (book or cancel) is then cancelled.
+    """
     request = case.request
     order = Order(
         book.order_ticket(),
@@ -51,10 +57,10 @@ def place(book: Book, case: Case, client_id: str) -> tuple[Order, list[Change]]:
     _set_terms(order, case)
     book.rest(order)
     changes: list[Change] = [_change(book, order, State.ACCEPTED, "placed", DONE, RETCODE_TEXT[DONE])]
-    if case.spec.execution == _EXCHANGE and order.type <= _SELL_LIMIT and triggered(order, case.bid, case.ask):
-        if order.type_filling == _BOC:  # it may only rest
+    if order.type <= _SELL_LIMIT and triggered(order, case.bid, case.ask):
+        if order.type_filling == _BOC:
             changes.append(_end(book, order, _CANCELED, State.CANCELED, "canceled", 0, "book or cancel"))
-        else:
+        elif case.spec.execution == _EXCHANGE:
             changes += _execute(book, order, case.market, case.market)
     return order, changes
 
@@ -78,6 +84,8 @@ def modify(book: Book, order: Order, case: Case) -> list[Change]:
     side.watch_order(order)
     book.expect(order.expires)
     state = State.TRIGGERED if order.triggered else State.ACCEPTED
+    if order.state == _PARTIAL:
+        state = State.PARTIALLY_FILLED
     return [_change(book, order, state, "modified", DONE, "modified")]
 
 
@@ -93,20 +101,31 @@ def _end(book: Book, order: Order, mt5_state: int, state: State, why: Why, retco
 
 
 def triggered(order: Order, bid: float, ask: float) -> bool:
-    """Buying triggers at the ask, selling at the bid: limits at the price or better, stops at the price or worse."""
+    """Buying triggers at the ask, selling at the bid: limits at the price or better, stops at the price or worse.
+
+    Where the last price triggers, it is given for both.
+    """
+    if order.insists:
+        return True
     limit = order.type <= _SELL_LIMIT
     if order.type & 1:
         return bid >= order.price_open if limit else bid <= order.price_open
     return ask <= order.price_open if limit else ask >= order.price_open
 
 
-def activate(book: Book, order: Order, bid: float, ask: float) -> list[Change]:
+def activate(book: Book, order: Order) -> list[Change]:
     """A stop-limit becomes a limit, a stop executes at the market, a limit at its price or better."""
     if order.type >= _BUY_STOP_LIMIT:
         return [_to_limit(book, order)]
-    market = bid if order.type & 1 else ask
-    at_own_price = order.type <= _SELL_LIMIT and book.account.limit_gap_policy == "at_price"
-    return _execute(book, order, order.price_open if at_own_price else market, market)
+    spec, sell = book.symbols[order.symbol].spec, order.type & 1
+    _, bid, ask = book.quotes[order.symbol]
+    market = bid if sell else ask
+    if order.type not in (_BUY_LIMIT, _SELL_LIMIT):
+        return _execute(book, order, slipped(spec, sell, market), market)
+    if book.account.limit_gap_policy == "improve":
+        best = max if sell else min
+        return _execute(book, order, best(order.price_open, market), market)
+    return _execute(book, order, order.price_open, market)
 
 
 def _to_limit(book: Book, order: Order) -> OrderChange:
@@ -121,20 +140,38 @@ def _to_limit(book: Book, order: Order) -> OrderChange:
 
 
 def _execute(book: Book, order: Order, price: float, market: float) -> list[Change]:
-    """Fill, or reject: without the money, as the activation runs through its checks again, or by the dealer."""
+    """Fill what the market offers, or end the order: the activation runs through the checks again.
+
+    The end of an order that was filled in part is a cancellation; of another one, a rejection.
+    """
     order.price_current = market
-    side, sell = book.symbols[order.symbol], order.type & 1
-    opposite = None
-    if not book.account.hedging:
-        opposite = next((p for p in side.positions.values() if p.type != sell), None)
-    refusal = affordable(book, side, opposite, sell, order.volume_current, price)
-    if order.ticket in book.doomed:
-        refusal = Refusal(Retcode.REJECT, "the dealer refuses")
+    if _is_orphan(book, order):
+        message = "the position that it closes is gone"
+        return [_end(book, order, _CANCELED, State.CANCELED, "canceled", 0, message)]
+    refusal = _refusal(book, order, price)
     if refusal is None:
-        return fill(book, order, price)
+        return execute(book, order, price)
     code = int(Retcode.REJECT_CANCEL)
     message = f"{RETCODE_TEXT[code]}: {RETCODE_TEXT[refusal.retcode]}"
+    if order.state == _PARTIAL:
+        return [_end(book, order, _CANCELED, State.CANCELED, "canceled", code, message)]
     return [_end(book, order, _REJECTED, State.REJECTED, "rejected", code, message)]
+
+
+def _is_orphan(book: Book, order: Order) -> bool:
+    """Hedging: is the position gone that the rest of this order was to close?"""
+    closing = book.account.hedging and order.position_id not in (0, order.ticket)
+    return closing and order.position_id not in book.positions
+
+
+def _refusal(book: Book, order: Order, price: float) -> Refusal | None:
+    if order.ticket in book.doomed:
+        return Refusal(Retcode.REJECT, "the dealer refuses")
+    refusal = activation_refusal(book, order)
+    if refusal is not None or (book.account.hedging and order.position_id not in (0, order.ticket)):
+        return refusal
+    side, sell = book.symbols[order.symbol], order.type & 1
+    return affordable(book, side, opposite(book, side, sell), sell, order.volume_current, price)
 
 
 def expire(book: Book, time: int) -> list[Change]:

@@ -10,12 +10,17 @@ from dataclasses import dataclass, fields
 from operator import attrgetter
 from typing import Final, Literal, NamedTuple
 
+from mas_router import mt5
 from mas_router.messages import Row, TradeResult
 from mas_router.orders import State
 
 SECOND: Final = 1_000_000_000
 MILLISECOND: Final = 1_000_000
 DAY: Final = 86_400 * SECOND
+
+_PARTIAL: Final = int(mt5.ORDER_STATE_PARTIAL)
+_SELL: Final = int(mt5.ORDER_TYPE_SELL)
+_AT_MARKET: Final = frozenset({0, 1, int(mt5.ORDER_TYPE_BUY_STOP), int(mt5.ORDER_TYPE_SELL_STOP)})
 
 Why = Literal["placed", "triggered", "filled", "partial", "canceled", "expired", "rejected", "modified"]
 
@@ -52,6 +57,11 @@ class Order:
     reason: int = 3
     comment: str = ""
     triggered: bool = False
+
+    @property
+    def insists(self) -> bool:
+        """Does it execute whatever the price is? The rest of a market or stop order that was filled in part does."""
+        return self.type in _AT_MARKET and (self.state == _PARTIAL or self.type <= _SELL)
 
     def copy(self) -> Order:
         return Order(*_ORDER(self))

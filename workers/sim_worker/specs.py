@@ -13,11 +13,15 @@ from typing import Final, Literal
 
 from mas_router import mt5
 from mas_router.errors import InvalidField
+from sim_worker.sessions import quoting_hours, trading_hours
 
 #: All the bits of SYMBOL_ORDER_*, SYMBOL_EXPIRATION_* and SYMBOL_FILLING_* (FOK and IOC).
 ALL_ORDERS: Final = 127
 ALL_EXPIRATIONS: Final = 15
 FOK_AND_IOC: Final = 3
+
+#: Stocks, futures and bonds of an exchange: the last price triggers orders and stop levels (MetaTrader 5 help).
+BY_LAST_MODES: Final = frozenset({32, 33, 35, 37, 38, 39})
 
 FOREX_MODES: Final = frozenset({int(mt5.SYMBOL_CALC_MODE_FOREX), int(mt5.SYMBOL_CALC_MODE_FOREX_NO_LEVERAGE)})
 #: Profit is counted in ticks: futures and options (35 is FORTS, which the package has no name for).
@@ -70,6 +74,16 @@ MAX_NAME: Final = 31
 
 #: Decimals of a currency where they are not 2.
 _CURRENCY_DIGITS: Final = {"JPY": 0, "BTC": 8, "ETH": 8}
+_CHOICES: Final[dict[str, tuple[object, ...]]] = {
+    "margin_mode": ("hedging", "netting"),
+    "limit_gap_policy": ("at_price", "improve"),
+    "tp_gap_policy": ("at_price", "improve"),
+    "filling_rules": ("documentation", "server_help"),
+    "near_pending_retcode": (10015, 10016),
+    "unfilled_retcode": (10006, 10009, 10018),
+    "pending_deal_retcode": (10004, 10013, 10035),
+    "specified_day_end": ("23:59:59", "00:00:00"),
+}
 _SUFFIX: Final = re.compile(r"^([^._\-+#]+)([._\-+#].*)$")
 
 
@@ -86,6 +100,14 @@ class SymbolSpec:
     lot when `margin_initial` is set. `margin_rate_*` multiply the margin of open positions; pending orders reserve no
     margin, as is usual on OTC servers. `spread_points`, `reference_price` and `daily_volatility` (a fraction) only
     shape synthetic quotes.
+
+    `sessions_trade`, `sessions_quote` and `holidays` are texts that `sim_worker.sessions` reads; empty means always
+    open. Outside its quote sessions a symbol's quotes are thrown away, outside the trade sessions nothing executes.
+    `start_time` and `expiration_time` are UTC seconds, `quote_max_delay` the seconds after which a quote is stale;
+    0 switches each off. `liquidity` is what each quote offers on each side, in lots, 0 for any volume.
+    `slippage_points` is by how much stop orders, stop losses and deals at the market execute worse than the quote.
+    `off_quotes_after` requotes in a row, instant execution answers "no prices" instead of another one (0: never).
+    `price_limit_*` are the session's limits for prices of orders, 0 for none. `only_real`: not on demo accounts.
     """
 
     name: str
@@ -108,6 +130,18 @@ class SymbolSpec:
     volume_max: float = 100.0
     volume_step: float = 0.01
     volume_limit: float = 0.0  # 0: none
+    sessions_trade: str = ""
+    sessions_quote: str = ""
+    holidays: str = ""
+    start_time: int = 0
+    expiration_time: int = 0
+    quote_max_delay: float = 0.0
+    only_real: bool = False
+    liquidity: float = 0.0
+    slippage_points: int = 0
+    off_quotes_after: int = 0
+    price_limit_min: float = 0.0
+    price_limit_max: float = 0.0
     currency_base: str = "EUR"
     currency_profit: str = "USD"
     currency_margin: str = "EUR"
@@ -143,6 +177,10 @@ class SymbolSpec:
                 raise InvalidField("info", name, "one of " + ", ".join(INFO))
         if self.volume_min > self.volume_max:
             raise InvalidField("volume_min", self.volume_min, f"at most volume_max ({self.volume_max:g})")
+        _finite(self, "liquidity", "slippage_points", "quote_max_delay", "off_quotes_after", "start_time")
+        _finite(self, "expiration_time", "price_limit_min", "price_limit_max", "stops_level", "freeze_level")
+        trading_hours(self.sessions_trade, self.holidays, "", 0, 0)  # raises InvalidField for what cannot be read
+        quoting_hours(self.sessions_quote)
         put = object.__setattr__  # the dataclass is frozen; these are derived once, here
         put(self, "point", 10.0**-self.digits)
         put(self, "tick_size", self.tick_size or self.point)
@@ -170,6 +208,16 @@ class AccountSpec:
     `limit_gap_policy`: where a pending limit order fills when the price has jumped over it: at its own price
     ("at_price") or at the better market price ("improve"). `commission_per_lot` is charged for each deal, in the
     deposit currency. `limit_orders` 0 means no limit.
+
+    `tp_gap_policy` is the same for take profits. `enabled` False, `trade_allowed` False and `read_only` (an investor's
+    password) forbid all trading, `trade_expert` False that of programs. `server_hours` are weekly working hours as in
+    `SymbolSpec.sessions_trade`, without the pause at the end of the day. `limit_positions` and `requests_per_second`
+    are 0 for no limit. `fifo_close`: only the oldest position of a symbol can be closed, and all of them have the same
+    stop levels. `hedge_allowed` False: no opposite positions. `filling_rules`: which filling modes an execution mode
+    takes according to the MQL5 documentation, or to the server's help. `near_pending_retcode`: the answer to a pending
+    order nearer to the market than the stops level; `unfilled_retcode`: to a deal that found no volume and is
+    cancelled; `pending_deal_retcode`: to a deal with the type of a pending order. `specified_day_end`: at which time of
+    its day an order with ORDER_TIME_SPECIFIED_DAY ends.
     """
 
     login: int | str = 1
@@ -189,18 +237,32 @@ class AccountSpec:
     trade_mode: int = 0
     trade_allowed: bool = True
     trade_expert: bool = True
+    enabled: bool = True
+    read_only: bool = False
+    server_hours: str = ""
+    limit_positions: int = 0
+    requests_per_second: int = 0
+    fifo_close: bool = False
+    hedge_allowed: bool = True
+    tp_gap_policy: Literal["at_price", "improve"] = "improve"
+    filling_rules: Literal["documentation", "server_help"] = "documentation"
+    near_pending_retcode: Literal[10015, 10016] = 10015
+    unfilled_retcode: Literal[10006, 10009, 10018] = 10006
+    pending_deal_retcode: Literal[10004, 10013, 10035] = 10004
+    specified_day_end: Literal["23:59:59", "00:00:00"] = "23:59:59"
 
     def __post_init__(self) -> None:
-        if self.margin_mode not in ("hedging", "netting"):
-            raise InvalidField("margin_mode", self.margin_mode, "hedging or netting")
-        if self.limit_gap_policy not in ("at_price", "improve"):
-            raise InvalidField("limit_gap_policy", self.limit_gap_policy, "at_price or improve")
+        for name, allowed in _CHOICES.items():
+            if getattr(self, name) not in allowed:
+                raise InvalidField(name, getattr(self, name), " or ".join(map(str, allowed)))
+        trading_hours("", "", self.server_hours, 0, 0)  # raises InvalidField for what cannot be read
         if not self.currency:
             raise InvalidField("currency", self.currency, "a currency code such as USD")
         if not 0 <= self.currency_digits <= 8:
             raise InvalidField("currency_digits", self.currency_digits, "0 to 8")
         _positive(self, "leverage", "deposit")
         _finite(self, "margin_call", "stop_out", "commission_per_lot", "limit_orders")
+        _finite(self, "limit_positions", "requests_per_second")
 
     @property
     def hedging(self) -> bool:
