@@ -22,7 +22,6 @@ from mas._dispatch import Call, Inline
 from mas._line import Line
 from mas.order_id import Known
 from mas_router import topology
-from mas_router.codec import encode
 from mas_router.errors import SessionLost
 from mas_router.messages import (
     Command,
@@ -37,7 +36,7 @@ from mas_router.messages import (
     TradeRequest,
 )
 from mas_router.orders import IN_FLIGHT, IllegalTransition, State
-from mas_router.transport import Envelope, Outcome
+from mas_router.transport import Outcome
 
 log = logging.getLogger("mas")
 
@@ -153,16 +152,7 @@ class Account:
         )
 
     def _publish(self, entry: Entry, trade: Trade) -> None:
-        envelope = Envelope(
-            self.exchange,
-            self.key(trade),
-            encode(trade),
-            trade.id,
-            "trade",
-            self.ttl_ms(entry),
-            {"client": self.line.client},
-        )
-        self.line.transport.publish(envelope, partial(self._on_outcome, entry))
+        self.line.send(self.exchange, self.key(trade), trade, partial(self._on_outcome, entry), self.ttl_ms(entry))
 
     def ttl_ms(self, entry: Entry) -> int | None:
         """The broker's time to live of a trade command; the worker checks the deadline in any case."""

@@ -59,11 +59,10 @@ class BacktestAccount(Account):
             return self._take(answer)
 
     def _need_worker(self) -> None:
-        transport = self.line.transport
-        info = transport.inspect(topology.OPEN_QUEUE)
-        if info is None or not info.consumers:
+        if not self.line.has_simulator():
+            address = self.line.transport.address
             raise RemoteError(
-                f"no simulator worker with a free slot is connected to {transport.address}; start one: mas sim-worker"
+                f"no simulator worker with a free slot is connected to {address}; start one: mas sim-worker"
             )
 
     def _take(self, answer: Message) -> Opened:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from mas._line import Line, Listener
 from mas_router.transport import Transport
 
 
 @dataclass(frozen=True, slots=True)
 class Backend:
-    """A transport and what belongs to it. `tick` lets the markets of an embedded simulator run up to now."""
+    """A transport, and what makes a client's line on it."""
 
     transport: Transport
-    embedded: bool
-    tick: Callable[[], None]
+    line: Callable[[str, Listener], Line]
     close: Callable[[float], None]

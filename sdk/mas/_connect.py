@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from mas._backend import Backend
+from mas._line import Line
 from mas_router.amqp import AmqpTransport
 from mas_router.errors import NotConnected
 
@@ -15,4 +18,4 @@ def connect(url: str, name: str, timeout: float) -> Backend:
         address = transport.address
         transport.close(0.5)
         raise NotConnected(f"cannot connect to RabbitMQ at {address} within {timeout:g} s: {reason}")
-    return Backend(transport, False, lambda: None, transport.close)
+    return Backend(transport, partial(Line, transport), transport.close)

@@ -1,4 +1,4 @@
-"""Composition root: the simulator in this process, behind the memory transport. The same bytes travel.
+"""Composition root: the simulator in this process, behind a direct line.
 
 The only file of the SDK that imports a worker.
 """
@@ -9,39 +9,20 @@ import time
 from pathlib import Path
 
 from mas._backend import Backend
-from mas_router import topology
+from mas._direct import DirectLine
+from mas._line import Listener
 from mas_router.memory import MemoryBroker
-from mas_router.service import Pipeline
-from mas_router.transport import Consumer, Delivery, Transport
 from sim_worker.opening import Sources, default_data, default_market
 from sim_worker.symbols import read_server
 from sim_worker.worker import SimWorker
 
-PREFETCH = 2_000
-
 
 class _Doors:
-    """Session queues of a worker that handles a command in the thread that sends it."""
+    """Sessions of a worker that is called directly need no queues."""
 
-    def __init__(self, transport: Transport) -> None:
-        self._transport = transport
-        self._consumers: dict[str, Consumer] = {}
-        self.pipeline: Pipeline
+    def open(self, session: str) -> None: ...
 
-    def receive(self, delivery: Delivery) -> None:
-        self.pipeline.process(delivery)
-
-    def open(self, session: str) -> None:
-        self._transport.declare(topology.session(session))
-        self._consumers[session] = self._transport.consume(
-            topology.session_queue(session), self.receive, prefetch=PREFETCH
-        )
-
-    def shut(self, session: str) -> None:
-        consumer = self._consumers.pop(session, None)
-        if consumer is not None:
-            consumer.cancel()
-            self._transport.forget(topology.session(session)[:1])
+    def shut(self, session: str) -> None: ...
 
     def accept(self, accepting: bool) -> None:
         """One client uses this worker: there is always a slot."""
@@ -52,21 +33,11 @@ def embedded(data: str, market: str) -> Backend:
 
     `data` is the catalog's directory, `market` a market file. Raises CallerError (the market file).
     """
-    broker = MemoryBroker()
-    transport = broker.connect("simulator")
-    doors = _Doors(transport)
+    transport = MemoryBroker().connect("client")
     sources = Sources(Path(data) if data else default_data(), read_server(Path(market) if market else default_market()))
-    worker = SimWorker("embedded", doors, sources, time.time_ns, slots=1000)
-    doors.pipeline = Pipeline(transport, worker)
-    transport.declare(topology.backtest())
-    transport.consume(topology.OPEN_QUEUE, doors.receive, prefetch=PREFETCH)
-    client = broker.connect("client")
+    worker = SimWorker("embedded", _Doors(), sources, time.time_ns, slots=1000)
 
-    def tick() -> None:
-        doors.pipeline.run(worker.tick)
+    def line(client: str, listener: Listener) -> DirectLine:
+        return DirectLine(transport, client, listener, worker)
 
-    def close(timeout: float) -> None:
-        client.close(timeout)
-        transport.close(timeout)
-
-    return Backend(client, True, tick, close)
+    return Backend(transport, line, transport.close)

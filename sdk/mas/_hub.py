@@ -116,7 +116,7 @@ class Hub:
             from mas._embedded import embedded
 
             backend = embedded(self.settings.data, self.settings.market)
-        line = Line(backend.transport, self.client, self)
+        line = backend.line(self.client, self)
         self._backends[url] = backend, line  # before it starts: what waits in the reply queue comes at once
         try:
             if self.settings.client_id:
@@ -320,8 +320,8 @@ class Hub:
 
     def _keep(self) -> None:
         now = time.time_ns()
-        for backend, _ in list(self._backends.values()):
-            backend.tick()
+        for _, line in list(self._backends.values()):
+            line.tick()
         for account in self.accounts():
             if account.book.in_flight:
                 account.sweep(now)

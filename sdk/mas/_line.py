@@ -91,6 +91,14 @@ class Line:
         binding = topology.Binding(topology.EVENTS, topology.reply_queue(self.client), pattern)
         self.transport.declare([binding], timeout)
 
+    def has_simulator(self) -> bool:
+        """Is there a simulator worker that would open a session?"""
+        info = self.transport.inspect(topology.OPEN_QUEUE)
+        return info is not None and bool(info.consumers)
+
+    def tick(self) -> None:
+        """Called every tenth of a second. The markets of workers elsewhere run by themselves."""
+
     def send(
         self, exchange: str, key: str, command: Command, on_outcome: OnOutcome | None, ttl_ms: int | None = None
     ) -> None:

@@ -10,14 +10,14 @@ import logging
 import os
 import platform
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
 from mas_router import topology
 from mas_router.errors import CallerError, DataMissing, MasError
-from mas_router.messages import Beat, Close, Message, Open, Opened, Refused, Report, Row
+from mas_router.messages import Beat, Close, Command, Message, Open, Opened, Refused, Report, Row
 from mas_router.messages import Reply as ReplyMessage
 from mas_router.service import Reply
 from mas_router.transport import Delivery
@@ -66,26 +66,35 @@ class SimWorker:
         return isinstance(message, Open | Close)
 
     def handle(self, delivery: Delivery, message: Message) -> Iterable[Reply]:
+        name = _session_of(delivery.key)
         if isinstance(message, Open):
-            return [self._open(message)]
-        served = self._served.get(_session_of(delivery.key))
-        if served is None:
-            return []
-        session, served.used = served.session, self._clock()
-        if isinstance(message, Close):
-            self._shut(session.name)
-            return []  # its client has left: an answer would only lie in its reply queue
-        return [self._reply(session, r, message) for r in session.handle(message, served.used)]  # type: ignore[arg-type]
+            key = topology.event_key("backtest", message.server, message.login, message.client, "reply")
+            return [Reply(key, self._open(message))]
+        served = self._served.get(name)
+        replies = self.answer(delivery.key, message)  # type: ignore[arg-type]  # a session refuses what is no command
+        return [] if served is None else [self._reply(served.session, r, message) for r in replies or ()]
 
-    def _open(self, command: Open) -> Reply:
-        key = topology.event_key("backtest", command.server, command.login, command.client, "reply")
+    def answer(self, key: str, command: Command) -> Iterable[ReplyMessage] | None:
+        """The answers to a command; None when its session is not here."""
+        if isinstance(command, Open):
+            return [self._open(command)]
+        served = self._served.get(_session_of(key))
+        if served is None:
+            return None
+        served.used = self._clock()
+        if isinstance(command, Close):
+            self._shut(served.session.name)
+            return []  # its client has left: an answer would only lie in its reply queue
+        return served.session.handle(command, served.used)
+
+    def _open(self, command: Open) -> ReplyMessage:
         known = self._served.get(command.session)
         if known is not None:
-            return Reply(key, self._opened(command, known.session))
+            return self._opened(command, known.session)
         if self.draining or not self.has_slot():
             text = "this worker is shutting down" if self.draining else f"all {self.slots} slots are taken"
-            return Reply(key, Refused(id=command.id, code="busy", message=text))
-        return Reply(key, self._start(command))
+            return Refused(id=command.id, code="busy", message=text)
+        return self._start(command)
 
     def _start(self, command: Open) -> ReplyMessage:
         try:
@@ -127,11 +136,18 @@ class SimWorker:
 
     def tick(self) -> list[Reply]:
         """Let the markets that follow the clock run up to now."""
-        now, replies = self._clock(), []
+        return [self._reply(session, report) for session, report in self._follow()]
+
+    def follow(self) -> list[ReplyMessage]:
+        """As `tick`, for who needs no routing keys."""
+        return [report for _, report in self._follow()]
+
+    def _follow(self) -> Iterator[tuple[Session, Report]]:
+        now = self._clock()
         for session in self._sessions():
             if not session.market.rows and session.engine.active_symbols():
-                replies += [self._reply(session, report) for report in session.follow(now)]
-        return replies
+                for report in session.follow(now):
+                    yield session, report
 
     def close_idle(self) -> list[Reply]:
         """Close the sessions that nobody has used for a while. Slow, as opening one is."""
