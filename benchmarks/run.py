@@ -114,8 +114,8 @@ class Bench:
 def broker() -> Iterator[Rabbit]:
     """The broker of MAS_TEST_URL, else a private node of the installed rabbitmq-server, else what the tests find."""
     sys.path.insert(0, str(ROOT))
+    from mas.testing.nodes import LocalNode, Unavailable
     from tests.rabbit import Rabbit, find
-    from tests.rabbit_nodes import LocalNode, Unavailable
 
     try:
         if {"MAS_TEST_URL", "MAS_TEST_BROKER"} & os.environ.keys():
@@ -132,6 +132,12 @@ def broker() -> Iterator[Rabbit]:
         yield rabbit
     finally:
         rabbit.remove()
+
+
+def _version(url: str) -> str:
+    from tests.rabbit import version
+
+    return version(url)
 
 
 def _say(progress: str) -> None:
@@ -223,11 +229,11 @@ def main() -> int:
     figures: dict[str, object] = {"python": platform.python_version(), "load_before": _load_average()}
     whole = True
     with broker() as rabbit:
-        print(f"\nRabbitMQ {rabbit.version} ({rabbit.kind}), Python {figures['python']}")
+        print(f"\nRabbitMQ {_version(rabbit.url)} ({rabbit.kind}), Python {figures['python']}")
         for part in arguments.part or PARTS:
             figures[part], measured = PARTS[part](arguments, rabbit)
             whole = whole and measured
-        figures |= {"rabbitmq": rabbit.version, "broker": rabbit.kind, "load_after": _load_average()}
+        figures |= {"rabbitmq": _version(rabbit.url), "broker": rabbit.kind, "load_after": _load_average()}
     if arguments.json:
         arguments.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
     return 0 if whole else 1

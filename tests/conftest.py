@@ -32,7 +32,8 @@ def pytest_runtestloop(session: pytest.Session) -> None:
     """Start the broker before the first test, not inside it, where it would count against that test's time-out."""
     if session.config.option.collectonly or not any(map(_needs_broker, session.items)):
         return
-    from tests.rabbit import Unavailable, find
+    from mas.testing.nodes import Unavailable
+    from tests.rabbit import find, version
 
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # a run that is ended removes its broker too
@@ -42,7 +43,7 @@ def pytest_runtestloop(session: pytest.Session) -> None:
         session.config.stash[FOUND] = str(error)
         return
     session.config.stash[FOUND] = found
-    _announce(session, f"RabbitMQ {found.version} ({found.kind}) at {found.url.rpartition('@')[2]}")
+    _announce(session, f"RabbitMQ {version(found.url)} ({found.kind}) at {found.url.rpartition('@')[2]}")
 
 
 def _announce(session: pytest.Session, text: str) -> None:

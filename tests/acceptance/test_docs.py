@@ -39,7 +39,7 @@ EXPECTED = {
     "backtest.py": [r"Tue 11:18 tp \+29\.00", r"5 trades, profit -55\.00"],
     "doubt.py": [r"in the market, ticket 1000001"],
     "accounts.py": [r"1001 1000001 1\.0\n1002 1000001 0\.0"],
-    "over_a_broker.py": [r"filled over the broker: 1000001"],
+    "test_fleet.py": [r"1 passed"],
 }
 
 
@@ -72,7 +72,7 @@ def start(block: Block, directory: Path, **variables: str) -> str:
     path = directory / (block.name or "program.py")
     path.write_text(block.text, encoding="utf-8")
     done = subprocess.run(
-        [sys.executable, "-W", "error", str(path)],
+        [sys.executable, "-W", "error", *_how(block), str(path)],
         env=environment(MAS_DATA=str(directory / "data"), **variables),
         cwd=directory,
         capture_output=True,
@@ -84,6 +84,11 @@ def start(block: Block, directory: Path, **variables: str) -> str:
     for pattern in EXPECTED.get(block.name, []):
         assert re.search(pattern, done.stdout), f"{block.where}: no {pattern!r} in\n{done.stdout}"
     return done.stdout
+
+
+def _how(block: Block) -> list[str]:
+    """A test file is run as its reader runs it."""
+    return ["-m", "pytest", "-q", "-p", "mas.testing"] if block.name.startswith("test_") else []
 
 
 # ---- programs ------------------------------------------------------------------------------------------------------
@@ -100,7 +105,7 @@ def test_the_program_of_the_page_runs_without_a_broker(block: Block, tmp_path: P
 
 @pytest.mark.parametrize("block", programs(broker=True), ids=lambda block: block.where)
 def test_the_program_of_the_page_runs_over_a_broker(block: Block, tmp_path: Path, rabbit_url: str) -> None:
-    start(block, tmp_path, MAS_URL=rabbit_url)
+    start(block, tmp_path, MAS_TEST_URL=rabbit_url)
 
 
 def test_the_first_program_runs_unchanged_over_a_broker(tmp_path: Path, rabbit_url: str) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes import ROOT, environment
+from mas.testing.workers import ROOT, environment
 
 EXAMPLES = ROOT / "examples"
 SECONDS = 30

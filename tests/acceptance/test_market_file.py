@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 import mas
+from mas.testing.workers import worker_processes
 from tests.acceptance.mas_command import run
-from tests.processes import worker_processes
 
 MARKET = """
 [symbols."EURUSD.m"]

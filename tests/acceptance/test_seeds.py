@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes import ROOT, Workers, environment
+from mas.testing.workers import ROOT, Workers, environment
 from tests.rabbit import Rabbit, wait_until
 
 SEEDS = ROOT / "examples" / "seeds"

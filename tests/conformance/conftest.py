@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from mas.testing.workers import worker_processes
 from tests.conformance.harness import Line, MemoryLine, RabbitLine
 from tests.conformance.sdk_harness import World
-from tests.processes import worker_processes
 
 #: What the RabbitMQ half of each fixture needs, by the name of the fixture.
 BROKER = {"line": ["rabbit", "rabbit_url"], "world": ["rabbit"]}

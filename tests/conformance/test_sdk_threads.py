@@ -15,9 +15,9 @@ import pytest
 
 import mas
 from mas import mt5
+from mas.testing.workers import environment
 from mas_router.errors import Closed
 from tests.conformance.sdk_harness import BUY, REPLAY, Call, Data, Recorder, World, eventually, order
-from tests.processes import environment
 
 CLOSED = "The client is closed."
 LIMIT = order(order_type="buy_limit", price=0.5)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes import Workers, worker_processes
+from mas.testing.workers import Workers, worker_processes
 
 
 @pytest.fixture

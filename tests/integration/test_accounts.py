@@ -8,8 +8,8 @@ import sys
 import pytest
 
 from mas import CallerError, OrderId, State
+from mas.testing.workers import Workers, environment
 from tests.clients import SIMULATED, Recorder, assert_every_order_has_one_truth
-from tests.processes import Workers, environment
 from tests.rabbit import Rabbit, wait_until
 
 pytestmark = pytest.mark.filterwarnings("ignore::mas.NoWorkerWarning")  # no MT5 worker serves these accounts

@@ -21,13 +21,13 @@ import pika
 import psutil
 import pytest
 
+from mas.testing.nodes import free_port
 from mas_router import topology
 from mas_router.amqp import AmqpTransport
 from mas_router.errors import CallerError, Closed, InvalidField, NotConnected, TopologyError
 from mas_router.topology import Binding, Declaration, Exchange, Queue
 from mas_router.transport import Delivery, Envelope, Outcome
 from tests.rabbit import Rabbit, vhost_name
-from tests.rabbit_nodes import free_port
 
 PATIENCE = 30.0
 SECRET = "s3cr3t-pass"

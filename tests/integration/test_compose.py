@@ -14,8 +14,8 @@ import pytest
 from pika.exceptions import ProbableAccessDeniedError
 
 import mas
+from mas.testing.nodes import free_port
 from tests.rabbit import wait_until
-from tests.rabbit_nodes import free_port
 
 ROOT = Path(__file__).parents[2]
 WORKERS = 2

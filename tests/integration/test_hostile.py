@@ -23,11 +23,11 @@ import pytest
 from pika.adapters.blocking_connection import BlockingChannel
 
 import mas
+from mas.testing.workers import WorkerProcess, environment, worker_processes
 from mas_router import messages as m
 from mas_router import topology
 from mas_router.codec import encode
 from tests.conformance.sdk_harness import BUY, Recorder, eventually, order
-from tests.processes import WorkerProcess, environment, worker_processes
 from tests.rabbit import Rabbit
 
 MEGABYTE = 2**20

@@ -13,8 +13,8 @@ from contextlib import contextmanager
 import pytest
 
 from mas import OrderId, State
+from mas.testing.workers import Workers
 from tests.clients import SIMULATED, Heard, Recorder, assert_every_order_has_one_truth, settled
-from tests.processes import Workers
 from tests.rabbit import Rabbit, wait_until
 
 OUTAGE_SECONDS = 20.0

@@ -24,9 +24,9 @@ import pytest
 
 import mas
 from mas import OrderId, State, mt5
+from mas.testing.workers import Workers
 from sim_worker.catalog import Catalog
 from sim_worker.importers import Import
-from tests.processes import Workers
 
 NAMES = {"bid": "gbpusd-m1-bid-2012.csv", "ask": "gbpusd-m1-ask-2012.csv"}
 START = datetime(2012, 2, 1, tzinfo=UTC)

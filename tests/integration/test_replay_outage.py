@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import mas
-from tests.processes import Workers
+from mas.testing.workers import Workers
 from tests.rabbit import Rabbit
 
 OUTAGE_SECONDS = 4.0

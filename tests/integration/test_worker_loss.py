@@ -11,8 +11,8 @@ from itertools import pairwise
 import pytest
 
 from mas import OrderId, State
+from mas.testing.workers import Workers
 from tests.clients import Recorder, assert_every_order_has_one_truth, settled
-from tests.processes import Workers
 from tests.rabbit import Rabbit, wait_until
 
 pytestmark = pytest.mark.filterwarnings("ignore::mas.NoWorkerWarning")  # no MT5 worker serves these accounts

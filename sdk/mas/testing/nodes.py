@@ -12,10 +12,13 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 from contextlib import closing
 from pathlib import Path
 from typing import Any, Protocol
+
+from mas_router.errors import MasError
 
 IMAGE = "rabbitmq:4-management"
 DEBIAN_BIN = Path("/usr/lib/rabbitmq/bin")  # the scripts themselves: those in /usr/sbin insist on their own user
@@ -23,8 +26,8 @@ COMMAND_SECONDS = 30
 STOP_SECONDS = 60
 
 
-class Unavailable(Exception):
-    """This kind of broker cannot be had here; the text says why."""
+class Unavailable(MasError):
+    """This kind of broker cannot be had here."""
 
 
 class Node(Protocol):
@@ -82,8 +85,11 @@ class DockerNode:
     kind = "docker"
 
     def __init__(self) -> None:
-        self._disable_reaper_without_its_image()
-        from testcontainers.core.container import DockerContainer  # it reads its settings when imported
+        try:
+            self._disable_reaper_without_its_image()
+            from testcontainers.core.container import DockerContainer  # it reads its settings when imported
+        except ModuleNotFoundError as error:
+            raise Unavailable(f"{error}: pip install 'mas-order-router[testing]'") from error
 
         port = free_port()
         self._container = DockerContainer(IMAGE).with_bind_ports(5672, port)
@@ -166,6 +172,8 @@ class LocalNode:
     @staticmethod
     def _tools() -> Path:
         """The folder of `rabbitmq-server` and `rabbitmqctl`."""
+        if sys.platform == "win32":
+            raise Unavailable("a private node takes process groups, which Windows does not have")
         if shutil.which("epmd") is None:
             raise Unavailable("Erlang's epmd is not on the PATH")
         if (DEBIAN_BIN / "rabbitmq-server").exists():
@@ -255,29 +263,3 @@ class LocalNode:
 
     def log(self) -> str:
         return "\n".join(self._log.read_text(errors="replace").splitlines()[-30:])
-
-
-def install_server() -> None:
-    """Install Debian's `rabbitmq-server` without starting its service. Raises `Unavailable`."""
-    if shutil.which("apt-get") is None or os.geteuid() != 0:
-        raise Unavailable("rabbitmq-server is not installed, and installing it takes root and apt-get")
-    policy = Path("/usr/sbin/policy-rc.d")
-    ours = not policy.exists()
-    if ours:
-        policy.write_text("#!/bin/sh\nexit 101\n")  # 101: do not start the service
-        policy.chmod(0o755)
-    try:
-        _apt("update", "-q")
-        _apt("install", "-qy", "--no-install-recommends", "rabbitmq-server")
-    finally:
-        if ours:
-            policy.unlink()
-
-
-def _apt(*arguments: str) -> None:
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    done = subprocess.run(
-        ["apt-get", *arguments], env=environment, capture_output=True, text=True, timeout=600, check=False
-    )
-    if done.returncode:
-        raise Unavailable(f"apt-get {arguments[0]} failed: {done.stderr.strip()[-500:]}")

@@ -12,20 +12,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from tests.rabbit import wait_until
+from mas.testing.router import wait_until
 
-ROOT = Path(__file__).parent.parent
-SOURCES = os.pathsep.join(str(ROOT / name) for name in ("sdk", "router", "workers"))
-#: `mas sim-worker`, also where the distribution is not installed and its entry points are not known.
-SIM_WORKER = "import typer; from sim_worker.command import command; typer.run(command)"
 START_SECONDS = 30.0
 STOP_SECONDS = 20.0
 
 
 def environment(**variables: str) -> dict[str, str]:
-    """This process's environment without any MAS_ variable, with the source roots on the path, and what is given."""
+    """This process's environment without any MAS_ variable, with its import path, and what is given."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("MAS_")}
-    return {**inherited, "PYTHONPATH": SOURCES, "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8", **variables}
+    path = os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
+    return {**inherited, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8", **variables}
 
 
 class WorkerProcess:
@@ -36,13 +33,12 @@ class WorkerProcess:
         arguments = [f"--slots={slots}", f"--name={name}", f"--data={data}", "--log-level=info"]
         arguments += [f"--market={market}"] if market else []
         self._process = subprocess.Popen(
-            [sys.executable, "-c", SIM_WORKER, *arguments],
+            [sys.executable, "-m", "sim_worker", *arguments],
             env=environment(MAS_BACKTEST_URL=url),
             stderr=subprocess.PIPE,
             text=True,
             encoding="utf-8",
         )
-        assert self._process.stderr is not None
         self._lines: list[str] = []
         self._reader = threading.Thread(target=self._read, args=(self._process.stderr,), daemon=True)
         self._reader.start()
@@ -68,7 +64,9 @@ class WorkerProcess:
         """Return when it takes sessions. Fails with its log when it does not come up."""
 
         def serves() -> bool:
-            assert self.running, f"worker {self.name} ended with {self._process.returncode}:\n{self.log}"
+            if not self.running:
+                self._reader.join(STOP_SECONDS)  # it may have ended before all of its log was read
+                raise AssertionError(f"worker {self.name} ended with {self._process.returncode}:\n{self.log}")
             return f"simulator worker {self.name} serves" in self.log
 
         wait_until(serves, f"worker {self.name} to serve; its log:\n{self.log}", START_SECONDS)
