@@ -58,14 +58,15 @@ def install_server() -> None:
         policy.write_text("#!/bin/sh\nexit 101\n")  # 101: do not start the service
         policy.chmod(0o755)
     try:
-        _apt("update", "-q")
-        _apt("install", "-qy", "--no-install-recommends", "rabbitmq-server")
+        apt("update", "-q")
+        apt("install", "-qy", "--no-install-recommends", "rabbitmq-server")
     finally:
         if ours:
             policy.unlink()
 
 
-def _apt(*arguments: str) -> None:
+def apt(*arguments: str) -> None:
+    """Run apt-get. Raises `Unavailable`."""
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     done = subprocess.run(
         ["apt-get", *arguments], env=environment, capture_output=True, text=True, timeout=600, check=False

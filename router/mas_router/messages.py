@@ -189,7 +189,9 @@ class Calc(Wire):
 
 
 class Fetch(Wire):
-    """Ask for the rows of a replay from `start` on; the worker sends up to `count` of them in one Chunk."""
+    """Ask for the rows of a replay from `start` on; the worker sends up to `count` of them in one Chunk. `marks`: with
+    what it takes to value positions at each row.
+    """
 
     kind: Literal["fetch"] = "fetch"
     v: Literal[1] = 1
@@ -197,6 +199,7 @@ class Fetch(Wire):
     client: Id
     start: Unsigned
     count: Annotated[int, Field(gt=0, le=1000)]
+    marks: bool = False
 
 
 class Rates(Wire):
@@ -363,7 +366,9 @@ class Answer(Wire):
 
 class Chunk(Wire):
     """Rows of a replay: little-endian columns. Bars: time (i8, ns), open, high, low, close (f8), volume (i8). Ticks:
-    time, bid, ask, last (f8), volume (i8).
+    time, bid, ask, last (f8), volume (i8). Marks, of bars or ticks: time, open, high, low, close, the ask at the row's
+    end, and what a move of the price by 1 is worth in the deposit currency to a long and to a short position of one lot
+    (f8).
     """
 
     kind: Literal["chunk"] = "chunk"

@@ -29,6 +29,7 @@ class BacktestAccount(Account):
         self.session = new_id()
         self.worker = ""
         self.opened: Opened | None = None
+        self.opening: Open | None = None
         self._missing_since = 0
         self._connected_since = time.time_ns()
 
@@ -51,6 +52,7 @@ class BacktestAccount(Account):
             try:
                 command, left = make(self._new_id(), self.session), deadline - time.monotonic()
                 answer = self.line.call(self.exchange, "open", command, left, "a simulator")
+                self.opening = command
             except Busy:
                 if time.monotonic() > deadline - BUSY_PAUSE:
                     raise

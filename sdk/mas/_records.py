@@ -81,7 +81,11 @@ class Records:
         return self._desk.account(target, backtest=True if self._hub.is_embedded("live") else None)
 
     def _pages(self, given: QueryParams) -> Iterator[Row]:
-        account, offset = self._account(given), 0
+        return self.of(self._account(given), given)
+
+    def of(self, account: Account, given: QueryParams) -> Iterator[Row]:
+        """Rows of this account, as the worker sends them, page by page. Raises MasError."""
+        offset = 0
         while True:
             answer = ask_rows(account, self._query(given, account, offset))
             yield from answer.rows

@@ -23,6 +23,7 @@ from mas._history import History
 from mas._hub import Hub, Settings
 from mas._market import MarketData
 from mas._records import Records
+from mas._reports import Directory, Reports
 from mas._trading import Desk
 from mas._version import RELEASED, VERSION
 from mas.order_id import OrderId
@@ -53,6 +54,7 @@ class _Inside:
     records: Records
     history: History
     depth: Depth
+    reports: Reports
     market: MarketData
 
 
@@ -113,7 +115,9 @@ class Client:
         hub = Hub(self, settings)
         desk = Desk(hub)
         market = MarketData(hub, desk, self)
-        return _Inside(hub, desk, Records(hub, desk), History(hub, desk), Depth(hub, desk), market)
+        records = Records(hub, desk)
+        history, depth, reports = History(hub, desk), Depth(hub, desk), Reports(hub, desk, records)
+        return _Inside(hub, desk, records, history, depth, reports, market)
 
     @property
     def _mas(self) -> _Inside:
@@ -311,6 +315,26 @@ class Client:
     def unsubscribe_market_book(self, params_: dict[str, Any]) -> bool:
         """Stop following the depth of market of a symbol: False when it was not followed."""
         return self._mas.depth.unsubscribe(params_)
+
+    # ---- reports -------------------------------------------------------------------------------------------------
+
+    def generate_data_report(self, params_: Params = NONE) -> dict[str, Any]:
+        """The figures of the newest replay, or of the account: {"status": True, "data": ...}.
+
+        {"status": False, "error": text} when there is nothing to report. Never raises. See `docs/reference/kpis.md`.
+        """
+        return self._mas.reports.data(params_)
+
+    def generate_kpi_report(self, params_: Params = NONE, *, directory: Directory = None) -> dict[str, Any]:
+        """Write `kpi_report.html` into a directory (the current one): {"status": True, "path": ...}.
+
+        {"status": False, "error": text} when there is nothing to report, or it cannot be written. Never raises.
+        """
+        return self._mas.reports.kpis(params_, directory)
+
+    def generate_trade_chart(self, params_: Params = NONE, *, directory: Directory = None) -> dict[str, Any]:
+        """Write `trade_chart.html`: prices with entries and exits. Otherwise as `generate_kpi_report`."""
+        return self._mas.reports.chart(params_, directory)
 
     # ---- end -----------------------------------------------------------------------------------------------------
 

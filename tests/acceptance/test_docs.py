@@ -37,6 +37,7 @@ EXPECTED = {
         r"status Invalid volume.* REJECTED",
     ],
     "backtest.py": [r"Tue 11:18 tp \+29\.00", r"5 trades, profit -55\.00"],
+    "reported.py": [r"^\d+ trades, return -?\d+\.\d\d %\nTrue True\n$"],
     "doubt.py": [r"in the market, ticket 1000001"],
     "accounts.py": [r"1001 1000001 1\.0\n1002 1000001 0\.0"],
     "test_fleet.py": [r"1 passed"],

@@ -160,8 +160,8 @@ class ReplayMarket:
     def __init__(self, symbol: str, replay: Replay, companions: Mapping[str, Quotes] = MappingProxyType({})) -> None:
         self.symbol, self.replay, self.synthetic = symbol, replay, replay.synthetic
         self.rows = len(replay)
-        self._quotes = {symbol: replay.quotes, **companions}
-        self._done = dict.fromkeys(self._quotes, 0)  # how many quotes of each the engine has seen
+        self.quotes = {symbol: replay.quotes, **companions}
+        self._done = dict.fromkeys(self.quotes, 0)  # how many quotes of each the engine has seen
 
     def watch(self, symbol: str) -> bool:
         return symbol == self.symbol
@@ -171,14 +171,14 @@ class ReplayMarket:
         if stop <= self._done[self.symbol]:
             return []
         now = int(self.replay.quotes.time[stop - 1])
-        parts = {name: self._until(name, now) for name in self._quotes if name != self.symbol}
+        parts = {name: self._until(name, now) for name in self.quotes if name != self.symbol}
         parts[self.symbol] = self.replay.quotes[self._done[self.symbol] : stop]
         self._done = {name: self._done[name] + len(part) for name, part in parts.items()}
         return run_together(engine, parts)
 
     def _until(self, name: str, moment: int) -> Quotes:
         """The quotes of a companion that the engine has not seen, up to a moment."""
-        quotes = self._quotes[name]
+        quotes = self.quotes[name]
         return quotes[self._done[name] : int(np.searchsorted(quotes.time, moment, side="right"))]
 
     def _stop(self, row: int) -> int:
@@ -201,7 +201,7 @@ class ReplayMarket:
     def _first(self, engine: Engine, part: Quotes, active: frozenset[str]) -> int:
         """The first of these quotes at which the symbol, or a companion at that time, can make something happen."""
         hit = engine.next_event(self.symbol, part.time, part.bid, part.ask)
-        for name in self._quotes.keys() & active - {self.symbol}:
+        for name in self.quotes.keys() & active - {self.symbol}:
             beside = self._until(name, int(part.time[-1]))
             at = engine.next_event(name, beside.time, beside.bid, beside.ask)
             if at < len(beside):
@@ -217,4 +217,4 @@ class ReplayMarket:
     def history(self, symbol: str, minutes: int, to: int) -> Quotes | Bars | None:
         if symbol == self.symbol:
             return self.replay.seen(min(to, self.rows - 1))
-        return self._quotes[symbol].between(0, self.now(to) + 1) if symbol in self._quotes and to >= 0 else None
+        return self.quotes[symbol].between(0, self.now(to) + 1) if symbol in self.quotes and to >= 0 else None

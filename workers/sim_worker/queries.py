@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import overload
 
 from mas_router import mt5
 from mas_router.messages import Query, Row
@@ -119,7 +120,7 @@ _RECORDS: dict[str, Callable[[Engine, Query], Sequence[Position | Order | Deal]]
 }
 
 
-def select(engine: Engine, symbols: Sequence[str], query: Query) -> list[Row]:
+def select(engine: Engine, symbols: Sequence[str], query: Query) -> Sequence[Row]:
     """The rows that a query asks for, in the order of their tickets. `symbols` are the names that the server lists."""
     if query.what == "account":
         return [engine.account_row()]
@@ -129,4 +130,25 @@ def select(engine: Engine, symbols: Sequence[str], query: Query) -> list[Row]:
         return _tick(engine, query)
     if query.what == "book":
         return _book(engine, query)
-    return [row(record) for record in _RECORDS[query.what](engine, query)]
+    return _Rows(_RECORDS[query.what](engine, query))
+
+
+class _Rows(Sequence[Row]):
+    """Records that become rows when they are looked at: an answer takes a page of what may be thousands."""
+
+    def __init__(self, records: Sequence[Position | Order | Deal]) -> None:
+        self._records = records
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    @overload
+    def __getitem__(self, at: int) -> Row: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> list[Row]: ...
+
+    def __getitem__(self, at: int | slice) -> Row | list[Row]:
+        if isinstance(at, slice):
+            return [row(record) for record in self._records[at]]
+        return row(self._records[at])

@@ -34,7 +34,7 @@ from mas_router.messages import (
 )
 from mas_router.orders import State
 from mas_router.request import completed
-from sim_worker import events, history, records
+from sim_worker import events, history, marks, records
 from sim_worker.answers import Answers
 from sim_worker.bars import TIMEFRAMES
 from sim_worker.engine import Change, Engine
@@ -44,7 +44,8 @@ from sim_worker.quotes import MINUTE
 
 #: Events in one report; more of them are spread over several, so that none outgrows the limit of a message.
 EVENTS_PER_REPORT = 48
-ROWS_PER_ANSWER = 20
+#: A record has up to 24 fields, a symbol up to 96; an answer stays below the limit of a message.
+ROWS_PER_ANSWER, SYMBOLS_PER_ANSWER = 80, 20
 _DONE = frozenset({mt5.TRADE_RETCODE_DONE, mt5.TRADE_RETCODE_DONE_PARTIAL, mt5.TRADE_RETCODE_PLACED})
 
 
@@ -115,10 +116,14 @@ class Session:
 
     def _fetch(self, command: Fetch) -> Reply:
         market = self.market
-        if not isinstance(market, ReplayMarket):
+        spec = self.engine.symbol_spec(market.symbol) if isinstance(market, ReplayMarket) else None
+        if not isinstance(market, ReplayMarket) or spec is None:
             return self._refused(command.id, "unexpected", "this account has no replay")
         count = max(0, min(command.count, market.rows - command.start))
-        columns = market.replay.columns(command.start, count)
+        if command.marks:
+            columns = marks.columns(market, spec, self.engine.account.currency, command.start, count)
+        else:
+            columns = market.replay.columns(command.start, count)
         return Chunk(id=command.id, session=self.name, start=command.start, count=count, columns=columns)
 
     def _rates(self, command: Rates, now: int) -> Reply:
@@ -322,6 +327,6 @@ class Session:
 
     def _query(self, query: Query, now: int) -> Answer:
         rows = select(self.engine, self.symbols, query)
-        stop = query.offset + ROWS_PER_ANSWER
+        stop = query.offset + (SYMBOLS_PER_ANSWER if query.what == "symbols" else ROWS_PER_ANSWER)
         more = stop if stop < len(rows) else 0
         return Answer(id=query.id, rows=tuple(rows[query.offset : stop]), next=more)

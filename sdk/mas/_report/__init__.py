@@ -1,0 +1,1 @@
+"""Reports of an account's trading: from records to trades, curves, figures and pages. Pure."""
