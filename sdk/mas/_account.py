@@ -216,7 +216,7 @@ class Account:
             message=message[:1024],
             reason=reason,
             order_type=entry.order_type,
-            time=time.time_ns() + self.offset,
+            time=self.inline.now if self.inline is not None else time.time_ns() + self.offset,
         )
 
     def _local_report(self, entry: Entry) -> Report:
@@ -270,6 +270,8 @@ class Account:
     def _apply(self, event: Event, report: Report) -> list[Call]:
         """Take an event over; the callbacks that it is worth."""
         entry = self._entry_of(event, report)
+        if self.inline is not None:
+            self.inline.heard = event.time
         if isinstance(event, Execution):
             news = self.book.apply_execution(entry, event)
             return self._teller.execution(entry, event, report) if news else []

@@ -8,10 +8,13 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 log = logging.getLogger("mas")
 
 Call = Callable[[], None]
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Dispatcher:
@@ -94,10 +97,21 @@ def run_safely(call: Call) -> None:
 
 
 class Inline:
-    """Collects the callbacks of a replay until the caller's thread runs them. Exceptions go to the caller."""
+    """Collects the callbacks of a replay until the caller's thread runs them. Exceptions go to the caller.
+
+    `row` is the one that the strategy has got last, `heard` the time (UTC ns) of the newest event.
+    """
 
     def __init__(self) -> None:
         self._calls: deque[Call] = deque()
+        self.row: dict[str, Any] = {}
+        self.heard = 0
+
+    @property
+    def now(self) -> int:
+        """The newest simulated time (UTC ns) that the strategy knows of."""
+        since = self.row["time"] - _EPOCH if self.row else timedelta()
+        return max(self.heard, since // timedelta(microseconds=1) * 1000)
 
     def put(self, calls: list[Call]) -> None:
         self._calls.extend(calls)

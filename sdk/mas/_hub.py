@@ -12,7 +12,8 @@ import os
 import secrets
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -20,7 +21,7 @@ from mas._account import Account, reply_pattern
 from mas._accounts import BacktestAccount, LiveAccount
 from mas._backend import Backend
 from mas._book import Entry
-from mas._dispatch import Call, Dispatcher
+from mas._dispatch import Call, Dispatcher, Inline
 from mas._keeper import Keeper
 from mas._line import Line
 from mas._views import StatusView, execution_data
@@ -77,6 +78,7 @@ class Hub:
         self._keeper = Keeper(self._keep, TICK)
         self._prefix, self._numbers = secrets.token_hex(5), itertools.count(1)
         self._probed = 0
+        self._here = threading.local()
         self._pid = os.getpid()
         self._hears_status = _overrides(owner, "receive_order_status")
         self._hears_execution = _overrides(owner, "receive_order_execution")
@@ -307,14 +309,30 @@ class Hub:
         self.dispatcher.wake()
 
     def tell_denied(self, entry: Entry) -> None:
-        """An order that was refused before it had an account: its one status."""
+        """An order that was refused before it had an account: its one status. In a replay, where the replay is."""
         if self.closed:
             return
-        text, now = entry.known.message[:1024], time.time_ns()
+        inline = self.replaying
+        now = time.time_ns() if inline is None else inline.now
+        text = entry.known.message[:1024]
         status = Status(id=entry.name, state=entry.known.state, message=text, reason="denied", time=now)
         report = Report(session="local", mode="backtest", seq=0, request=entry.request)
-        self.dispatcher.put(self.status(entry, status, report))
+        (self.dispatcher if inline is None else inline).put(self.status(entry, status, report))
         self.dispatcher.wake()
+
+    @property
+    def replaying(self) -> Inline | None:
+        """The innermost replay that runs on this thread."""
+        return getattr(self._here, "inline", None)
+
+    @contextmanager
+    def replay_here(self, inline: Inline) -> Iterator[None]:
+        """What this thread tells without an account belongs to this replay."""
+        before, self._here.inline = self.replaying, inline
+        try:
+            yield
+        finally:
+            self._here.inline = before
 
     # ---- time and end --------------------------------------------------------------------------------------------
 

@@ -48,7 +48,8 @@ class MarketData:
             account = self._hub.backtest_account(*names, make=self._opening(given, *names))
             replay = Replay(account, given.symbol, given.timeframe, on_row, self._hub.new_id)
             self._running[names] = (given, replay)
-            replay.run()
+            with self._hub.replay_here(replay.inline):
+                replay.run()
         finally:
             self._running.pop(names, None)
             self._taken.discard(names)

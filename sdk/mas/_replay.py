@@ -39,7 +39,7 @@ class Replay:
         self._account, self._symbol, self._timeframe = account, symbol, timeframe
         self._on_row, self._new_id = on_row, new_id
         self._stopped = False
-        self._inline = Inline()
+        self.inline = Inline()
 
     def stop(self) -> None:
         """End the replay before its next row."""
@@ -49,14 +49,14 @@ class Replay:
         """Show every row to the strategy. An exception in a callback ends the replay and is the caller's."""
         account, opened = self._account, self._account.opened
         assert opened is not None  # noqa: S101  (an open session is what a replay is made from)
-        account.inline = self._inline
+        account.inline = self.inline
         try:
             last = opened.rows - 1
             for number, row in enumerate(self._rows(opened.rows)):
                 if self._stopped:
                     break
                 self._show(number, row, number == last)
-            self._inline.run()
+            self.inline.run()
         finally:
             account.inline = None
 
@@ -65,11 +65,12 @@ class Replay:
         if number >= account.horizon:
             self._advance(number)
         account.row = number
-        if self._inline:
-            self._inline.run()
+        self.inline.row = row
+        if self.inline:
+            self.inline.run()
         self._on_row(self._symbol, row, is_end)
-        if self._inline:
-            self._inline.run()
+        if self.inline:
+            self.inline.run()
 
     def _advance(self, number: int) -> None:
         """Hear of everything that happened up to this row, before the strategy sees it."""

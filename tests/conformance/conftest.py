@@ -1,4 +1,6 @@
-"""Fixtures whose every test runs once per message broker: `line` for transports, `world` for whole systems."""
+"""Fixtures whose every test runs once per message broker: `line` for transports, `world` for whole systems, `stage` for
+numbered cases of execution.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +9,14 @@ from collections.abc import Iterator
 import pytest
 
 from mas.testing.workers import worker_processes
+from tests.conformance.cases import CASES
+from tests.conformance.execution import Stage, market_file
 from tests.conformance.harness import Line, MemoryLine, RabbitLine
 from tests.conformance.sdk_harness import World
+from tests.conformance.stages import ReplayStage
 
 #: What the RabbitMQ half of each fixture needs, by the name of the fixture.
-BROKER = {"line": ["rabbit", "rabbit_url"], "world": ["rabbit"]}
+BROKER = {"line": ["rabbit", "rabbit_url"], "world": ["rabbit"], "stage": ["rabbit"]}
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
@@ -48,3 +53,19 @@ def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     with rabbit.vhost() as url, worker_processes(data) as workers:
         workers.start(url, "conformance", slots=200)
         yield World(url, data)
+
+
+@pytest.fixture(scope="session", params=["embedded", "rabbitmq"])
+def stage(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """Where cases are played: a replay in this process, or on a worker process behind RabbitMQ."""
+    data = tmp_path_factory.mktemp("cases")
+    market = data / "market.toml"
+    market.write_text(market_file(CASES.values()), encoding="utf-8")
+    if request.param == "embedded":
+        yield ReplayStage("", data, market)
+        return
+    rabbit = request.getfixturevalue("rabbit")
+    rabbit.revive()
+    with rabbit.vhost() as url, worker_processes(data) as workers:
+        workers.start(url, "stage", slots=8, market=market)
+        yield ReplayStage(url, data, market)

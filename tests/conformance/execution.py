@@ -3,7 +3,8 @@
 A case says nothing about where it is played: `Stage` plays it, on a replay today. It is written against the SDK only.
 
 `quotes` are bid/ask, one second apart; `+90s`, `+5m`, `+3h` or `+1d` puts the next one that much later. `do` are the
-calls at a quote, by its number. `hear` is every answer (after `>`) and every callback, in order, each with the number
+calls at a quote, by its number. `contract` and `account` are settings of its symbol and account, as a market file has
+them. `hear` is every answer (after `>`) and every callback, in order, each with the number
 of the newest quote at its time. `end` is what the records show after the last quote; a kind that is not named there is
 not looked at.
 """
@@ -14,13 +15,13 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from textwrap import dedent
 from typing import Any, Protocol
 
 from mas import mt5
 
 Data = dict[str, Any]
-#: Each case has a week of its own in the catalog. This is the Wednesday of the first one.
-WEDNESDAY = datetime(2018, 1, 3, 12, tzinfo=UTC)
+MONDAY = datetime(2018, 1, 1, tzinfo=UTC)
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri")
 LATER = re.compile(r"\+(\d+)([smhd])")
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
@@ -40,7 +41,7 @@ def send(name: str, order_type: str, volume: float, price: float = 0.0, **fields
     return Act("send_order", name, given)
 
 
-def close_by(name: str, position: str, position_by: str) -> Act:
+def close_by(name: str, position: str | int, position_by: str | int) -> Act:
     return Act("send_order", name, {"position": position, "position_by": position_by})
 
 
@@ -80,17 +81,21 @@ class Case:
     digits: int = 5
     start: str = "Wed 12:00:00"
     beside: Mapping[str, str] = field(default_factory=dict)  # quotes of the symbols that convert its money
-    account: Mapping[str, Any] = field(default_factory=dict)  # capital, leverage, margin_mode
+    contract: str = ""
+    account: str = ""
 
     def script(self, symbol: str = "") -> list[Quote]:
-        """The quotes with their times, in a week that no other case has."""
+        """The quotes with their times: of the case's symbol, or of one beside it."""
         return _script(self.beside[symbol] if symbol else self.quotes, self._start())
 
     def _start(self) -> datetime:
         day, clock = self.start.split()
         hours, minutes, seconds = map(int, clock.split(":"))
-        monday = WEDNESDAY.replace(hour=0) - timedelta(days=2) + timedelta(weeks=int(self.number.partition("-")[2]))
-        return monday + timedelta(days=DAYS.index(day), hours=hours, minutes=minutes, seconds=seconds)
+        return MONDAY + timedelta(days=DAYS.index(day), hours=hours, minutes=minutes, seconds=seconds)
+
+    def name_of(self, symbol: str) -> str:
+        """The case's own symbol of this kind."""
+        return f"{symbol}.{self.number.replace('-', '')}"
 
     def price(self, value: float) -> str:
         """With the digits of the symbol, and more only where there are more."""
@@ -127,6 +132,17 @@ class Played:
 
     heard: list[str]
     records: dict[str, list[str]]
+
+
+def market_file(cases: Iterable[Case]) -> str:
+    """The settings of all cases: each has an account with its number, and symbols with its suffix."""
+    parts = []
+    for one in cases:
+        if one.account:
+            parts.append(f'[accounts."{one.number}"]\n{dedent(one.account)}\n')
+        if one.contract:
+            parts.append(f'[symbols."{one.name_of(one.symbol)}"]\nlike = "{one.symbol}"\n{dedent(one.contract)}\n')
+    return "\n".join(parts)
 
 
 class Stage(Protocol):
@@ -166,6 +182,15 @@ def order_line(case: Case, name: str, row: Data) -> str:
     words = ["order", name, kind, volume, f"@{case.price(row['price_open'])}"]
     levels = {"stoplimit": row["price_stoplimit"], "sl": row["sl"], "tp": row["tp"]}
     words += [f"{what} {case.price(value)}" for what, value in levels.items() if value]
+    return " ".join(words)
+
+
+def history_line(case: Case, name: str, row: Data) -> str:
+    kind = "close_by" if row["type"] == mt5.ORDER_TYPE_CLOSE_BY else mt5.order_type_name(row["type"])
+    state = mt5.OrderState(row["state"]).name
+    words = ["history", name, kind, state, f"@{case.price(row['price_open'])}"]
+    words += ["current", case.price(row["price_current"])]
+    words += [row["comment"]] if row["comment"].startswith("[") else []
     return " ".join(words)
 
 

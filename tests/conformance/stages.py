@@ -20,12 +20,12 @@ from tests.conformance.execution import (
     Played,
     Quote,
     execution_line,
+    history_line,
     numbered,
     order_line,
     position_line,
     status_line,
 )
-from tests.conformance.sdk_harness import World
 
 #: The fields of a call that may name an order of the case.
 REFERENCES = ("order_id", "position", "position_by", "position_id")
@@ -42,6 +42,10 @@ class Player(mas.Client):
         self.orders: dict[str, OrderId] = {}
         self.heard: list[tuple[datetime, str]] = []
 
+    @property
+    def mine(self) -> Data:
+        return {"account": self.case.number, "backtest_toggle": True}
+
     def act(self, when: datetime, number: int) -> None:
         """Make the calls at this quote."""
         for call in self.case.do.get(number, []):
@@ -50,21 +54,23 @@ class Player(mas.Client):
     def _call(self, call: Act) -> str:
         given = {name: self._known(name, value) for name, value in call.params.items()}
         if call.method != "send_order":
-            return f"{call.method.split('_')[0]} {call.name} {getattr(self, call.method)(given)}"
-        mine = {"symbol": self.case.symbol, "client_order_id": call.name, "backtest_toggle": True}
-        answer = self.send_order({**mine, **given})
+            done = getattr(self, call.method)({**self.mine, **given})
+            return f"{call.method.split('_')[0]} {call.name} {done}"
+        ids = {"symbol": self.case.name_of(self.case.symbol), "client_order_id": call.name}
+        answer = self.send_order({**self.mine, **ids, **given})
         self.orders.setdefault(call.name, answer)
         return f"{call.name} {'ok' if answer.ok else answer.retcode or answer.state.value}"
 
     def _known(self, name: str, value: object) -> object:
         return self.orders.get(str(value), value) if name in REFERENCES else value
 
-    def name_of(self, client_order_id: str, ticket: object) -> str:
-        """The case's name of an order, whichever of the two the record knows."""
+    def name_of(self, client_order_id: str, *tickets: int) -> str:
+        """The case's name of an order: by the id that it was sent with, its ticket, or the position that it opened."""
         if client_order_id in self.orders:
             return client_order_id
-        known = (name for name, order in self.orders.items() if ticket in (order.ticket, order.position))
-        return next(known, "?")
+        mine = {order.position: name for name, order in reversed(self.orders.items())}
+        mine |= {order.ticket: name for name, order in self.orders.items()}
+        return next((mine[ticket] for ticket in tickets if ticket in mine and ticket), "?")
 
     def receive_order_status(self, order_id: str, status_data: Data) -> None:
         name = self.name_of(status_data["client_order_id"], status_data["ticket"] or status_data["position_id"])
@@ -76,11 +82,15 @@ class Player(mas.Client):
 
     def records(self) -> dict[str, list[str]]:
         """What the account shows, by kind."""
-        case, account = self.case, self.get_account_info({"backtest_toggle": True})
-        positions, orders = self.get_positions(), self.get_pending_orders()
+        case, account = self.case, self.get_account_info(self.mine)
+        history = self.get_history_orders(self.mine)
+        positions, orders = self.get_positions(self.mine), self.get_pending_orders(self.mine)
         return {
             "position": [position_line(case, self.name_of("", row["ticket"]), row) for row in positions],
             "order": [order_line(case, self.name_of("", row["ticket"]), row) for row in orders],
+            "history": [
+                history_line(case, self.name_of("", row["ticket"], row["position_id"]), row) for row in history
+            ],
             **{name: [f"{name} {account[name]:.2f}"] for name in ("balance", "equity", "margin", "margin_level")},
         }
 
@@ -89,20 +99,18 @@ class Replayer(Player):
     """Plays a case on a replay: the calls are made inside `receive_ticks`."""
 
     def receive_ticks(self, symbol: str, data: Data, is_end: bool = False) -> None:
-        if self.case.symbol == symbol:
-            self.act(data["time"], self._seen)
-            self._seen += 1
+        self.act(data["time"], self._seen)
+        self._seen += 1
 
     def play(self) -> None:
         case, self._seen = self.case, 0
         script = case.script()
         self.subscribe_ticks(
             {
-                "symbol": case.symbol,
+                "symbol": case.name_of(case.symbol),
                 "from": script[0].time - REST,
                 "to": script[-1].time + REST,
-                "backtest_toggle": True,
-                **case.account,
+                **self.mine,
             }
         )
         assert self._seen == len(script)
@@ -111,13 +119,13 @@ class Replayer(Player):
 class ReplayStage:
     """A replay of a catalog: of the simulator in this process, or of a worker behind RabbitMQ."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, url: str, data: Path, market: Path) -> None:
+        self._url, self._data, self._market = url, data, market
 
     def play(self, case: Case) -> Played:
         for symbol in ("", *case.beside):
-            write(self._world.data, symbol or case.symbol, case.script(symbol))
-        with self._world.client(Replayer) as player:
+            write(self._data, case.name_of(symbol or case.symbol), case.script(symbol))
+        with Replayer(self._url, data=self._data, market=self._market) as player:
             player.case = case
             player.play()
             return Played(numbered(case, player.heard), player.records())

@@ -6,13 +6,6 @@ import pytest
 
 from tests.conformance.cases import CASES
 from tests.conformance.execution import Stage, lines
-from tests.conformance.sdk_harness import World
-from tests.conformance.stages import ReplayStage
-
-
-@pytest.fixture
-def stage(world: World) -> Stage:
-    return ReplayStage(world)
 
 
 @pytest.mark.parametrize("number", CASES)

@@ -283,3 +283,18 @@ def test_expirations_in_a_replay_count_in_simulated_time(world: World) -> None:
         assert timedelta(minutes=30) <= expired.data["time"] - MONDAY <= timedelta(minutes=31)
         place = client.calls.index(expired)
         assert len([c for c in client.calls[:place] if c.kind == "bar"]) in (29, 30)
+
+
+def test_an_order_that_is_refused_on_this_side_is_told_in_the_replay_at_its_time(world: World) -> None:
+    class Careless(Bars):
+        def receive_bars(self, symbol: str, data: Data, is_end: bool = False) -> None:
+            super().receive_bars(symbol, data, is_end)
+            if len(self.rows()) == 3:
+                self.send_order(order(volume=-1))
+
+    with world.client(Careless) as client:
+        client.subscribe_bars(REPLAY)
+        (denied,) = [call for call in client.calls if call.kind == "status"]
+        assert client.calls.index(denied) == 3, "right after the bar at which it was sent"
+        assert denied.thread == threading.get_ident()
+        assert denied.data["time"] == MONDAY + timedelta(minutes=2)
