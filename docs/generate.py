@@ -364,6 +364,8 @@ def fidelity(_: str) -> str:
     """The rules by chapter, each with the test that shows it."""
     chapters: dict[str, list[Rule]] = {title: [] for title in WORDS["fidelity"].values()}
     for rule in collect(ROOT):
+        if str(rule.section[0]) not in WORDS["fidelity"]:
+            raise SystemExit(f"words.toml, [fidelity]: no title for chapter {rule.section[0]} of {rule.test}")
         chapters[WORDS["fidelity"][str(rule.section[0])]].append(rule)
     head = ("rule", "source", "test", "setting")
     parts = [

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from mas.testing.workers import ROOT, environment
+from mas.testing.workers import environment
+from tests.acceptance.mas_command import ROOT
 
 EXAMPLES = ROOT / "examples"
 SECONDS = 30

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from mas.testing.workers import ROOT, Workers, environment
+from mas.testing.workers import Workers, environment
+from tests.acceptance.mas_command import ROOT
 from tests.rabbit import Rabbit, wait_until
 
 SEEDS = ROOT / "examples" / "seeds"

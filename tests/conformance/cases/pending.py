@@ -218,9 +218,9 @@ case(
 
 case(
     "E-037",
-    "A filled order cannot be cancelled.",
-    section="2.13",
-    source="MQL5 docs, TRADE_ACTION_REMOVE",
+    "An order that has just been filled cannot be cancelled: its state has changed.",
+    section="3",
+    source=RETCODES,
     quotes="1.10000/1.10010 1.09000/1.09010",
     do={0: [send("a", "buy_limit", 0.1, price=1.09905)], 1: [cancel("a")]},
     hear="""
@@ -229,7 +229,7 @@ case(
         1 a FILLED 10009
         1 a buy in 0.10 @1.09905
         1 > cancel a False
-        1 a cancel FILLED 10013
+        1 a cancel FILLED 10023
     """,
     end="position a buy 0.10 @1.09905",
 )

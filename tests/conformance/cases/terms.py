@@ -186,8 +186,6 @@ case(
 case(
     "E-079",
     "In a replay an order is never late: only simulated time counts, and it stands still while an order is on its way.",
-    section="2.15",
-    source="Order router: the client is the clock in a replay",
     quotes=HERE,
     do={0: [send("a", "buy", 0.1, valid_for=0.001)]},
     hear="""
@@ -200,8 +198,6 @@ case(
 case(
     "E-080",
     "The same client order id with the same order is one order: it is sent and told once, and answered twice.",
-    section="5",
-    source="Order router: at most once",
     quotes="1.10000/1.10010 1.10000/1.10010",
     do={0: [send("a", "buy", 0.1), send("a", "buy", 0.1)], 1: [send("a", "buy", 0.1)]},
     hear="""
@@ -217,8 +213,6 @@ case(
 case(
     "E-081",
     "The same client order id with another order is an error, and nothing is sent.",
-    section="5",
-    source="Order router: at most once",
     quotes=HERE,
     do={0: [send("a", "buy", 0.1), send("a", "buy", 0.2)]},
     hear="""
