@@ -51,6 +51,10 @@ class Desk:
         fields.setdefault("type_filling", 2)
         return self.trade(PENDING, type=type, volume=volume, price=price, **fields)
 
+    def deals(self) -> list[Deal]:
+        """The deals of orders: without the deposit and the like."""
+        return [deal for deal in self.engine.deals() if deal.order]
+
     @property
     def account(self) -> dict[str, Any]:
         return dict(self.engine.account_row())

@@ -366,7 +366,7 @@ def test_rows_have_the_fields_of_the_packages_tuples_in_their_order():
         "magic position_id position_by_id reason volume_initial volume_current price_open sl tp price_current "
         "price_stoplimit symbol comment external_id"
     )
-    assert " ".join(row(desk.engine.deals()[0])) == (
+    assert " ".join(row(desk.deals()[0])) == (
         "ticket order time time_msc type entry magic position_id reason volume price commission swap profit fee "
         "symbol comment external_id"
     )
@@ -376,7 +376,7 @@ def test_row_times_are_seconds_and_milliseconds():
     desk = Desk()
     desk.quote(1.1, after=1_234_567_890)
     desk.buy(0.1)
-    shown = row(desk.engine.deals()[0])
+    shown = row(desk.deals()[0])
     assert (shown["time"], shown["time_msc"]) == (NOON // SECOND + 1, NOON // 1_000_000 + 1234)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from mas_router.messages import TradeRequest
+from sim_worker.charges import Commission
 from sim_worker.engine import DealChange, Engine
 from sim_worker.specs import AccountSpec, SymbolSpec
 from sim_worker.symbols import SYMBOLS
@@ -103,7 +104,7 @@ def test_without_a_rate_or_a_symbol_nothing_is_calculated():
 def test_margin_of_the_pair_itself_converts_at_the_price_and_takes_the_rate_of_the_type():
     """MQ:margin: 1 lot EURUSD at 1:100 and 1.2790 takes 1279.00 USD, at a margin rate of 1.15 1470.85."""
     assert Desk().engine.calc_margin(BUY, "EURUSD", 1.0, 1.2790) == 1279.0
-    desk = Desk(replace(EURUSD, margin_rate_buy=1.15))
+    desk = Desk(replace(EURUSD, margin_rates=(1.15, 1.0, *[0.0] * 6)))
     assert desk.engine.calc_margin(BUY, "EURUSD", 1.0, 1.2790) == 1470.85
 
 
@@ -115,7 +116,7 @@ def test_margin_of_a_cross_converts_at_the_ask_for_buys_and_the_bid_for_sells():
 
 def test_hedged_positions_take_the_margin_of_the_terminals_help_page():
     """MQ:margin: sell 3 x 1 @1.11943, buy 2 x 1 @1.11953, rates 2 and 4, leverage 500: 1343.36 + 895.54."""
-    desk = Desk(replace(EURUSD, margin_rate_buy=2.0, margin_rate_sell=4.0), leverage=500, deposit=100_000.0)
+    desk = Desk(replace(EURUSD, margin_rates=(2.0, 4.0, *[0.0] * 6)), leverage=500, deposit=100_000.0)
     desk.quote(1.11943)
     for _ in range(3):
         desk.sell(1.0)
@@ -192,7 +193,7 @@ def test_an_account_row_has_the_28_fields_of_the_package_in_their_order():
 
 
 def test_commission_is_charged_for_each_deal_and_leaves_the_balance_at_once():
-    desk = Desk(commission_per_lot=3.5)
+    desk = Desk(commissions=(Commission(3.5),))
     desk.quote(1.1)
     outcome = desk.buy(0.1)
     assert deals(outcome.changes)[0].commission == -0.35
@@ -213,7 +214,7 @@ def test_an_order_needs_its_margin_within_the_equity():
 
 
 def test_commission_counts_in_what_an_order_needs():
-    desk = Desk(deposit=1100.0, commission_per_lot=1.0)
+    desk = Desk(deposit=1100.0, commissions=(Commission(1.0),))
     desk.quote(1.1)
     assert desk.buy(1.0).result.retcode == 10019
 

@@ -147,7 +147,7 @@ def test_a_stop_limit_becomes_a_limit_under_the_same_ticket_and_then_fills(
     (order,) = desk.engine.orders()
     assert (order.ticket, order.type, order.price_open, order.stoplimit) == (ticket, limit, stoplimit, 0.0)
     assert (order.time_setup, order.type_filling) == (desk.now, 2)
-    assert desk.engine.deals() == []
+    assert desk.deals() == []
     changes = desk.quote(*fill)
     assert whys(changes) == ["filled", "deal"]
     assert deals(changes)[0].price == stoplimit
@@ -213,7 +213,7 @@ def test_a_cancelled_order_goes_to_history_without_a_deal():
     assert (change.state, change.why, change.order.client_id) == (State.CANCELED, "canceled", "c-1")
     (order,) = desk.engine.history_orders()
     assert (order.state, order.time_done, order.volume_current) == (2, desk.now, 0.1)
-    assert desk.engine.deals() == []
+    assert desk.deals() == []
     assert desk.quote(1.08) == []
 
 
@@ -239,7 +239,7 @@ def test_a_trigger_without_the_money_rejects_the_order_for_good():
     assert (change.state, change.why, change.retcode) == (State.REJECTED, "rejected", 10041)
     assert "No money" in change.message
     assert desk.engine.history_orders()[0].state == 5
-    assert desk.engine.orders() == [] and desk.engine.deals() == []
+    assert desk.engine.orders() == [] and desk.deals() == []
     assert desk.quote(1.107) == []
 
 

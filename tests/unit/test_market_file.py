@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from mas_router import mt5
 from mas_router.errors import CallerError, InvalidField
+from sim_worker.charges import Commission, Tier
 from sim_worker.market_file import WORDS, read_market, worded, written
 from sim_worker.specs import AccountSpec, SymbolSpec
 from sim_worker.symbols import SYMBOLS, TradeServer, read_server
@@ -155,3 +156,42 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     binary.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(CallerError, match="utf-8"):
         read_server(binary)
+
+
+def test_commissions_are_tables_in_a_list() -> None:
+    text = """
+        [accounts.default]
+        margin_mode = "netting"
+        [[accounts.default.commissions]]
+        value = 4
+        symbols = "EUR*"
+        [[accounts.default.commissions]]
+        per = "percent"
+        tiers = [{ above = 0, value = 0.01 }, { above = 10, value = 0.005, most = 100 }]
+    """
+    tiers = (Tier(0.01), Tier(0.005, 10.0, most=100.0))
+    made = read_market(text).accounts["default"].commissions
+    assert made == (Commission(4.0, symbols="EUR*"), Commission(per="percent", tiers=tiers))
+
+
+@pytest.mark.parametrize(
+    ("commission", "field"),
+    [
+        ("7", "accounts.A.commissions"),
+        ("[7]", "accounts.A.commissions[0]"),
+        ("[{ value = true }]", "accounts.A.commissions[0].value"),
+        ('[{ per = "night" }]', "accounts.A.commissions[0].per"),
+        ("[{ tiers = [{ above = -1, value = 1 }] }]", "accounts.A.commissions[0].tiers[0].above"),
+    ],
+)
+def test_a_wrong_commission_is_named_with_its_place(commission: str, field: str) -> None:
+    with pytest.raises(InvalidField) as caught:
+        read_market(f"[accounts.A]\ncommissions = {commission}")
+    assert caught.value.field == field
+
+
+def test_rates_are_a_list_of_numbers() -> None:
+    rates = read_market("[symbols.X]\nmargin_rates = [2, 2, 1, 1, 1, 1, 0, 0]").symbols["X"].margin_rates
+    assert rates == (2.0, 2.0, 1.0, 1.0, 1.0, 1.0, 0.0, 0.0)
+    with pytest.raises(InvalidField, match=r"symbols.X.margin_rates"):
+        read_market("[symbols.X]\nmargin_rates = [1, 2]")

@@ -10,7 +10,8 @@ from mas_router import messages as m
 from mas_router import mt5
 from sim_worker.engine import Engine
 from sim_worker.market import WallMarket
-from sim_worker.queries import in_group, matches, select
+from sim_worker.masks import in_group, matches
+from sim_worker.queries import select
 from sim_worker.specs import AccountSpec
 from sim_worker.symbols import SYMBOLS, find_symbol
 

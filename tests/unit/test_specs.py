@@ -87,7 +87,7 @@ def test_an_impossible_symbol_is_refused_by_the_field_that_is_wrong(fields, name
 @pytest.mark.parametrize(
     ("fields", "named"),
     [
-        ({"margin_mode": "exchange"}, "margin_mode"),
+        ({"margin_mode": "sharing"}, "margin_mode"),
         ({"limit_gap_policy": "best"}, "limit_gap_policy"),
         ({"leverage": 0}, "leverage"),
         ({"deposit": -1.0}, "deposit"),

@@ -5,15 +5,24 @@ Pure, and reads only. The fields are those of the MetaTrader5 package's tuples.
 
 from __future__ import annotations
 
+from typing import Final
+
 from mas_router import mt5
 from mas_router.messages import Row, TradeRequest
 from mas_router.mt5 import RETCODE_TEXT, TradeAction
-from sim_worker import valuation
+from sim_worker import margins, valuation
 from sim_worker.book import Book
 from sim_worker.cases import NO_QUOTE, Case, examine
 from sim_worker.pipeline import first_refusal
 from sim_worker.records import SECOND, Order, Position
 from sim_worker.specs import SymbolSpec
+
+_MARGIN_MODES: Final = {
+    "netting": mt5.ACCOUNT_MARGIN_MODE_RETAIL_NETTING,
+    "exchange": mt5.ACCOUNT_MARGIN_MODE_EXCHANGE,
+    "hedging": mt5.ACCOUNT_MARGIN_MODE_RETAIL_HEDGING,
+}
+_STOP_OUT_MODES: Final = {"percent": mt5.ACCOUNT_STOPOUT_MODE_PERCENT, "money": mt5.ACCOUNT_STOPOUT_MODE_MONEY}
 
 
 def positions(book: Book) -> list[Position]:
@@ -43,33 +52,33 @@ def _priced(book: Book, order: Order) -> Order:
 def account_row(book: Book) -> Row:
     """The 28 fields of AccountInfo. A margin level without margin is 0, as in the terminal."""
     spec = book.account
-    profit, margin, equity = valuation.account_profit(book), valuation.account_margin(book), valuation.equity(book)
-    hedging = mt5.ACCOUNT_MARGIN_MODE_RETAIL_HEDGING if spec.hedging else mt5.ACCOUNT_MARGIN_MODE_RETAIL_NETTING
+    margin, maintenance = valuation.account_margin(book), valuation.account_maintenance(book)
+    equity, blocked = valuation.equity(book), sum(book.blocked.values())
     return {
         "login": int(spec.login) if str(spec.login).isdecimal() else spec.login,
         "trade_mode": spec.trade_mode,
         "leverage": spec.leverage,
         "limit_orders": spec.limit_orders,
-        "margin_so_mode": int(mt5.ACCOUNT_STOPOUT_MODE_PERCENT),
+        "margin_so_mode": int(_STOP_OUT_MODES[spec.stop_out_mode]),
         "trade_allowed": spec.enabled and spec.trade_allowed and not spec.read_only,
         "trade_expert": spec.trade_expert,
-        "margin_mode": int(hedging),
+        "margin_mode": int(_MARGIN_MODES[spec.margin_mode]),
         "currency_digits": spec.currency_digits,
         "fifo_close": spec.fifo_close,
         "balance": book.balance,
-        "credit": 0.0,
-        "profit": profit,
+        "credit": book.money(book.aside - blocked),
+        "profit": valuation.account_profit(book),
         "equity": equity,
         "margin": margin,
-        "margin_free": book.money(equity - margin),
+        "margin_free": book.money(valuation.funds(book) - margin),
         "margin_level": valuation.level(equity, margin),
         "margin_so_call": spec.margin_call,
         "margin_so_so": spec.stop_out,
-        "margin_initial": 0.0,
-        "margin_maintenance": 0.0,
-        "assets": 0.0,
+        "margin_initial": valuation.account_initial(book),
+        "margin_maintenance": maintenance,
+        "assets": valuation.account_assets(book),
         "liabilities": 0.0,
-        "commission_blocked": 0.0,
+        "commission_blocked": book.money(blocked),
         "name": spec.name,
         "server": spec.server,
         "currency": spec.currency,
@@ -94,7 +103,7 @@ def check_row(book: Book, request: TradeRequest, time: int) -> Row:
         "equity": equity,
         "profit": profit,
         "margin": margin,
-        "margin_free": book.money(equity - margin),
+        "margin_free": book.money(valuation.funds(book) - margin),
         "margin_level": valuation.level(equity, margin),
         "comment": RETCODE_TEXT[code],
     }
@@ -102,10 +111,14 @@ def check_row(book: Book, request: TradeRequest, time: int) -> Row:
 
 def _margin_after(book: Book, case: Case) -> float:
     before = valuation.account_margin(book)
-    if case.request.action != TradeAction.DEAL or not case.ask:
+    request = case.request
+    if request.action == TradeAction.PENDING:
+        claim = margins.Claim(request.type, request.volume, request.price)
+        return margins.margin_after_order(book, case.side, claim, before) if case.spec.reserves else before
+    if request.action != TradeAction.DEAL or not case.ask:
         return before
-    lots, price = case.request.volume, case.market
-    return valuation.margin_after(book, case.side, case.position, case.sell, lots, price, before)
+    claim = margins.Claim(case.sell, request.volume, case.market)
+    return margins.margin_after_deal(book, case.side, case.position, claim, before)
 
 
 def symbol_row(book: Book, symbol: str) -> Row:
@@ -140,6 +153,8 @@ def _contract(spec: SymbolSpec) -> Row:
         "spread_float": True,
         "select": True,
         "visible": True,
+        "trade_face_value": spec.face_value,
+        "trade_liquidity_rate": spec.liquidity_rate,
         "trade_contract_size": spec.contract_size,
         "trade_tick_size": spec.tick_size,
         "trade_calc_mode": spec.calc_mode,

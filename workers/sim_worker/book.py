@@ -11,11 +11,13 @@ from math import inf
 from typing import Any, Final
 
 from mas_router import mt5
+from sim_worker import ledger
 from sim_worker.exposure import Exposure
 from sim_worker.liquidity import Liquidity
+from sim_worker.masks import in_group
 from sim_worker.money import normalize
 from sim_worker.rates import NoRate, Quote, Route, find_route
-from sim_worker.records import DAY, Deal, Order, Position
+from sim_worker.records import DAY, SECOND, Deal, Order, Position
 from sim_worker.sessions import NEVER, quoting_hours, trading_hours
 from sim_worker.specs import BY_LAST_MODES, AccountSpec, SymbolSpec, conversion_symbols
 
@@ -27,6 +29,7 @@ _DISABLED: Final = int(mt5.SYMBOL_TRADE_MODE_DISABLED)
 
 #: A check of `sim_worker.checks`, which the book only keeps: takes a book and a case, returns a refusal or None.
 Check = Callable[[Any, Any], Any]
+_CREDIT: Final = int(mt5.DEAL_TYPE_CREDIT)
 
 
 class SymbolBook:
@@ -46,10 +49,12 @@ class SymbolBook:
         "bid_high",
         "bid_low",
         "by_last",
+        "charges",
         "checks",
         "exposure",
         "last",
         "liquidity",
+        "maintenance",
         "margin",
         "orders",
         "positions",
@@ -68,7 +73,6 @@ class SymbolBook:
         self.orders: dict[int, Order] = {}
         self.positions: dict[int, Position] = {}
         self.exposure = Exposure()
-        self.margin: float | None = None  # of the exposure, when it does not depend on other symbols' quotes
         self.swap = 0.0
         self.refresh()
 
@@ -82,6 +86,10 @@ class SymbolBook:
         )
         self.quoting = quoting_hours(spec.sessions_quote)
         self.liquidity = Liquidity(spec.liquidity, spec.volume_step) if spec.liquidity else None
+        self.charges = tuple(rule for rule in account.commissions if in_group(spec.name, rule.symbols))
+        # Of positions and orders, and of positions alone, when they do not depend on other symbols' quotes.
+        self.margin: float | None = None
+        self.maintenance: float | None = None
 
     def executes(self, time: int) -> bool:
         """Can anything be executed now: is the symbol enabled and its market open?"""
@@ -92,7 +100,12 @@ class SymbolBook:
     def expose(self, sell: int, volume: float, price: float, sign: int = 1) -> None:
         """A position (or a part of it) came, or with sign -1 went."""
         self.exposure = self.exposure.plus(sell, volume, price, sign)
-        self.margin = None
+        self.margin = self.maintenance = None
+
+    def changed(self, order: Order) -> None:
+        """A resting order is not what it was."""
+        self.stale, self.margin = True, None
+        self.watch_order(order)
 
     def crossed(self, bid: float, ask: float) -> bool:
         """Could anything trigger at this quote?"""
@@ -147,11 +160,16 @@ class Book:
         self.positions: dict[int, Position] = {}
         self.history: list[Order] = []
         self.deals: list[Deal] = []
-        self.balance = normalize(account.deposit, account.currency_digits)
+        self.balance = 0.0
+        self.aside = 0.0  # credit, and commissions that are blocked: equity that is no balance
+        self.blocked = dict.fromkeys(ledger.BLOCKED, 0.0)
+        self.reserving = 0  # resting orders that may reserve margin
         self.now = 0
         self.deadline = NEVER  # nothing expires before; may be too early, never too late
         self.doomed: set[int] = set()  # orders whose activation the dealer will refuse
         self.stops_end = NEVER  # when stop levels end that do not outlive the day
+        self.rollover = NEVER  # the end of the day, while there is anything to charge
+        self.end_of_day = seconds_of(account.end_of_day)
         self._next_order, self._next_deal = FIRST_ORDER, FIRST_DEAL
         self._routes: dict[tuple[str, str], Route] = {}
 
@@ -200,6 +218,9 @@ class Book:
         side = self.symbols[order.symbol]
         self.orders[order.ticket] = side.orders[order.ticket] = order
         side.watch_order(order)
+        if side.spec.reserves:
+            self.reserving += 1
+            side.margin = None
         self.expect(order.expires)
 
     def expect(self, moment: int) -> None:
@@ -213,6 +234,9 @@ class Book:
             side = self.symbols[order.symbol]
             del side.orders[order.ticket]
             side.stale = True
+            if side.spec.reserves:
+                self.reserving -= 1
+                side.margin = None
         order.time_done = self.now
         self.history.append(order)
 
@@ -225,6 +249,8 @@ class Book:
         side.swap += position.swap
         side.watch_position(position)
         self.expect_stops(position)
+        if side.spec.swap_mode:
+            self.expect_rollover()
 
     def drop(self, position: Position) -> None:
         side = self.symbols[position.symbol]
@@ -238,6 +264,7 @@ class Book:
         if volume <= 0.0:
             self.drop(position)
             return
+        position.cost *= volume / position.volume
         self.reprice(position, volume, position.price_open)
 
     def reprice(self, position: Position, volume: float, price: float) -> None:
@@ -260,6 +287,21 @@ class Book:
             self.stops_end = day_end(self.now)
             self.expect(self.stops_end)
 
+    def expect_rollover(self) -> None:
+        """There is something to charge at the end of the day."""
+        if self.rollover == NEVER:
+            today = self.now // DAY * DAY + self.end_of_day
+            self.rollover = today if today > self.now else today + DAY
+            self.expect(self.rollover)
+
+    def adopt_settings(self) -> None:
+        """The settings of a symbol or of the account have changed: find anew what was counted by them."""
+        self.reserving = sum(self.symbols[order.symbol].spec.reserves for order in self.orders.values())
+        self.end_of_day = seconds_of(self.account.end_of_day)
+        self.rollover = NEVER
+        if any(self.symbols[p.symbol].spec.swap_mode for p in self.positions.values()) or any(self.blocked.values()):
+            self.expect_rollover()
+
     def end_stops(self) -> None:
         """The day is over: delete the stop levels that do not outlive it."""
         for side in self.symbols.values():
@@ -272,7 +314,7 @@ class Book:
     def find_deadline(self) -> None:
         """Find anew the first moment at which something ends."""
         self.deadline = min((o.expires for o in self.orders.values() if o.expires), default=NEVER)
-        self.deadline = min(self.deadline, self.stops_end)
+        self.deadline = min(self.deadline, self.stops_end, self.rollover)
 
     # ---- money -------------------------------------------------------------------------------------------------------
 
@@ -288,8 +330,9 @@ class Book:
         swap: float = 0.0,
     ) -> Deal:
         """Write a deal of this order into the history, and its money into the balance."""
-        charge = self.account.commission_per_lot
-        commission = self.money(-charge * volume) if charge else 0.0
+        commission = fee = 0.0
+        if self.symbols[order.symbol].charges:
+            commission, fee = ledger.charge(self, order.symbol, entry, volume, price)
         deal = Deal(
             self._next_deal,
             order.ticket,
@@ -304,16 +347,34 @@ class Book:
             profit,
             commission,
             swap,
-            0.0,
+            fee,
             order.magic,
             order.comment,
         )
+        self._write(deal)
+        return deal
+
+    def operate(self, kind: int, amount: float, comment: str) -> None:
+        """A deal without an order or a symbol: a deposit, a credit, a commission of the day ... (ENUM_DEAL_TYPE)."""
+        reason = 0  # DEAL_REASON_CLIENT: nobody's program
+        self._write(Deal(self._next_deal, 0, self.now, "", kind, 0, 0, reason, 0.0, 0.0, amount, comment=comment))
+
+    def _write(self, deal: Deal) -> None:
         self._next_deal += 1
         self.deals.append(deal)
-        self.balance = self.money(self.balance + profit + commission + swap)
-        return deal
+        amount = deal.profit + deal.commission + deal.swap + deal.fee
+        if deal.type == _CREDIT:
+            self.aside += amount
+        else:
+            self.balance = self.money(self.balance + amount)
 
 
 def day_end(time: int) -> int:
     """The midnight (UTC, the server's clock) after a time."""
     return (time // DAY + 1) * DAY
+
+
+def seconds_of(clock: str) -> int:
+    """The nanosecond of the day at which the 59th second of this minute ("HH:MM") begins."""
+    hours, minutes = clock.split(":")
+    return (int(hours) * 3600 + int(minutes) * 60 + 59) * SECOND

@@ -10,12 +10,12 @@ from typing import Final
 
 from mas_router import mt5
 from mas_router.mt5 import Retcode, TradeAction
-from sim_worker import valuation
+from sim_worker import ledger, margins, valuation
 from sim_worker.book import Book, SymbolBook, day_end
 from sim_worker.cases import NO_QUOTE, Case, Refusal, filling_allowed
 from sim_worker.limits import closes
 from sim_worker.rates import NoRate
-from sim_worker.records import DAY, SECOND, Position
+from sim_worker.records import DAY, SECOND, Order, Position
 
 # ---- the symbol and the account --------------------------------------------------------------------------------------
 
@@ -154,21 +154,35 @@ def free_margin(book: Book, case: Case) -> Refusal | None:
     return affordable(book, case.side, case.position, case.sell, case.request.volume, case.market)
 
 
+def reserve(book: Book, case: Case) -> Refusal | None:
+    """Is there money for what a pending order reserves? Usually it reserves nothing."""
+    before = valuation.account_margin(book)
+    claim = margins.Claim(case.request.type, case.request.volume, case.request.price)
+    return _covered(book, before, margins.margin_after_order(book, case.side, claim, before))
+
+
 def affordable(
-    book: Book, side: SymbolBook, position: Position | None, sell: int, lots: float, price: float
+    book: Book,
+    side: SymbolBook,
+    position: Position | None,
+    sell: int,
+    lots: float,
+    price: float,
+    order: Order | None = None,
 ) -> Refusal | None:
     """Is there money for a deal at this price? What needs no more margin than before always passes.
 
-    `position` is the opposite one that the deal closes or reverses.
+    `position` is the opposite one that the deal closes or reverses, `order` the resting one that it executes.
     """
     before = valuation.account_margin(book)
-    after = valuation.margin_after(book, side, position, sell, lots, price, before)
-    if after <= before:
+    after = margins.margin_after_deal(book, side, position, margins.Claim(sell, lots, price), before, order)
+    return _covered(book, before, after, ledger.expected(book, side.spec.name, lots, price) if side.charges else 0.0)
+
+
+def _covered(book: Book, before: float, after: float, charges: float = 0.0) -> Refusal | None:
+    needed = after + charges
+    if after <= before or valuation.covers(book, needed):
         return None
-    needed = after + book.account.commission_per_lot * lots
-    if valuation.equity_floor(book) >= needed:
-        return None
-    equity = valuation.equity(book)
-    if equity >= needed:
-        return None
-    return Refusal(Retcode.NO_MONEY, f"{needed:.2f} {book.account.currency} are needed, equity is {equity:.2f}")
+    return Refusal(
+        Retcode.NO_MONEY, f"{needed:.2f} {book.account.currency} are needed, there are {valuation.funds(book):.2f}"
+    )

@@ -19,7 +19,7 @@ from mas_router import mt5
 from mas_router.errors import InvalidField
 from mas_router.messages import Row, TradeRequest
 from mas_router.mt5 import Retcode
-from sim_worker import accounts, actions, horizon, matching, pending, valuation
+from sim_worker import accounts, actions, horizon, ledger, margins, matching, stopout, swaps, valuation
 from sim_worker.book import Book
 from sim_worker.cases import Case, Refusal, examine
 from sim_worker.pipeline import first_refusal
@@ -39,9 +39,13 @@ EXPERT: Final = int(mt5.ORDER_REASON_EXPERT)
 class Engine:
     """One simulated account and its trade server."""
 
-    def __init__(self, account: AccountSpec, symbols: Callable[[str], SymbolSpec | None] = find_symbol) -> None:
+    def __init__(
+        self, account: AccountSpec, symbols: Callable[[str], SymbolSpec | None] = find_symbol, opened: int = 0
+    ) -> None:
+        """`opened` is the time of the deposit."""
         self.account = account
         self._book = Book(account, symbols)
+        ledger.open_account(self._book, opened)
         self._requests = 0
         self._throttle = Throttle(account.requests_per_second) if account.requests_per_second else None
 
@@ -56,7 +60,8 @@ class Engine:
         if side is None or side.spec.digits != spec.digits:
             raise InvalidField("symbol", spec.name, "a symbol in use, with the digits that it has")
         side.adopt(spec, self.account)
-        side.margin, side.stale = None, True
+        side.stale = True
+        self._book.adopt_settings()
 
     def change_account(self, account: AccountSpec) -> None:
         """The broker changes the settings of the account. Its currency and its kind of positions cannot change."""
@@ -67,7 +72,7 @@ class Engine:
         self._throttle = Throttle(account.requests_per_second) if account.requests_per_second else None
         for side in self._book.symbols.values():
             side.adopt(side.spec, account)
-            side.margin = None
+        self._book.adopt_settings()
 
     # ---- time and quotes ---------------------------------------------------------------------------------------------
 
@@ -93,8 +98,8 @@ class Engine:
             bid = ask = side.last = round(last, side.spec.digits) or bid
         if side.crossed(bid, ask):
             changes += matching.trigger(book, side, bid, ask)
-        if book.positions and not valuation.is_safe(book):
-            changes += matching.stop_out(book)
+        if (book.positions or book.reserving) and not valuation.is_safe(book):
+            changes += stopout.stop_out(book)
         return changes
 
     def clock(self, time: int) -> list[Change]:
@@ -102,7 +107,7 @@ class Engine:
         book = self._book
         changes: list[Change] = []
         if time >= book.deadline:
-            changes = pending.expire(book, time)
+            changes = swaps.pass_time(book, time)
         if time > book.now:
             book.now = time
         return changes
@@ -192,7 +197,7 @@ class Engine:
         """order_calc_margin: the margin of an order by itself. None for an unknown symbol or without a rate."""
         side = self._book.symbol(symbol)
         try:
-            return None if side is None else valuation.margin_of(self._book, side.spec, type & 1, volume, price)
+            return None if side is None else margins.margin_of(self._book, side.spec, type & 1, volume, price)
         except NoRate:
             return None
 

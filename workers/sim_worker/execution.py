@@ -14,18 +14,17 @@ from mas_router.orders import State
 from sim_worker.book import Book
 from sim_worker.records import Change, Deal, DealChange, Order, OrderChange, Position, Why
 from sim_worker.specs import SymbolSpec
-from sim_worker.valuation import closing_price, equity, floating, level, profit_of
+from sim_worker.valuation import closing_price, closing_profit, mark_entry
 
 _IN, _OUT = int(mt5.DEAL_ENTRY_IN), int(mt5.DEAL_ENTRY_OUT)
 _INOUT, _OUT_BY = int(mt5.DEAL_ENTRY_INOUT), int(mt5.DEAL_ENTRY_OUT_BY)
 _FILLED, _STARTED = int(mt5.ORDER_STATE_FILLED), int(mt5.ORDER_STATE_STARTED)
 _PARTIAL, _CANCELED = int(mt5.ORDER_STATE_PARTIAL), int(mt5.ORDER_STATE_CANCELED)
-_SL, _TP, _SO = int(mt5.ORDER_REASON_SL), int(mt5.ORDER_REASON_TP), int(mt5.ORDER_REASON_SO)
+_SL, _TP = int(mt5.ORDER_REASON_SL), int(mt5.ORDER_REASON_TP)
 _CLOSE_BY = int(mt5.ORDER_TYPE_CLOSE_BY)
 DONE, DONE_PARTIAL = int(mt5.TRADE_RETCODE_DONE), int(mt5.TRADE_RETCODE_DONE_PARTIAL)
 _WHOLLY: Final[tuple[State, int, Why]] = (State.FILLED, DONE, "filled")
 _PARTLY: Final[tuple[State, int, Why]] = (State.PARTIALLY_FILLED, DONE_PARTIAL, "partial")
-_COMMENT = 31  # characters that the server keeps
 
 
 def fill(book: Book, order: Order, price: float, volume: float) -> list[Change]:
@@ -93,6 +92,7 @@ def _open(book: Book, order: Order, sell: int, price: float, volume: float) -> D
         order.reason,
         order.comment,
     )
+    mark_entry(book, position)
     book.hold(position)
     if book.account.fifo_close:
         _level_new(book, position)
@@ -109,6 +109,7 @@ def _add(book: Book, order: Order, position: Position, price: float, volume: flo
     total = round(position.volume + volume, 8)
     cost = position.volume * position.price_open + volume * price
     book.reprice(position, total, round(cost / total, book.symbols[order.symbol].spec.digits + 3))
+    mark_entry(book, position, volume, price)
     if order.volume_current == order.volume_initial:  # what its owner changed since then stays
         _adopt(book, position, order)
     return deal
@@ -116,14 +117,15 @@ def _add(book: Book, order: Order, position: Position, price: float, volume: flo
 
 def _reverse(book: Book, order: Order, position: Position, price: float, volume: float) -> Deal:
     """Netting: one deal closes the position and opens the rest the other way. Only the identifier stays."""
-    spec, sell = book.symbols[order.symbol].spec, order.type & 1
+    sell = order.type & 1
     order.position_id = position.identifier
-    profit = profit_of(book, spec, position.type, position.volume, position.price_open, price)
+    profit = closing_profit(book, position, position.volume, price)
     deal = book.record(order, sell, _INOUT, volume, price, profit=profit, swap=position.swap)
     book.drop(position)
     position.ticket, position.client_id, position.type = order.ticket, order.client_id, sell
     position.volume, position.price_open = round(volume - position.volume, 8), price
     position.swap = 0.0
+    mark_entry(book, position)
     book.hold(position)
     _adopt(book, position, order)
     return deal
@@ -164,8 +166,7 @@ def _level_new(book: Book, position: Position) -> None:
 def _reduce(book: Book, order: Order, position: Position, entry: int, volume: float, price: float) -> Deal:
     """Close a part of a position, or all of it. The rest keeps its price, stop levels, ticket and share of the swap."""
     order.position_id = position.identifier
-    spec = book.symbols[order.symbol].spec
-    profit = profit_of(book, spec, position.type, volume, position.price_open, price)
+    profit = closing_profit(book, position, volume, price)
     swap = book.take_swap(position, volume)
     deal = book.record(order, 1 - position.type, entry, volume, price, profit=profit, swap=swap)
     book.resize(position, round(position.volume - volume, 8))
@@ -195,31 +196,38 @@ def close_at_stop(book: Book, position: Position, *, take_profit: bool) -> list[
         price = slipped(side.spec, sell, price)
     elif book.account.tp_gap_policy == "at_price":
         price = level_
-    return [_close(book, position, volume, price, reason, level_, f"[{name} {level_:.{side.spec.digits}f}]")]
+    order = _closing(book, position, position.volume, price, reason, f"[{name} {level_:.{side.spec.digits}f}]", level_)
+    return [_close(book, order, price, volume)]
 
 
-def close_by_stop_out(book: Book, margin: float) -> Change:
-    """Close the position with the largest loss (or the smallest profit), swap not counted; the older one of equals."""
-    worth = equity(book)
-    comment = f"[so {level(worth, margin):.2f}%/{worth:.2f}/{margin:.2f}]"
-    worst = min(book.positions.values(), key=lambda p: (floating(book, p), p.ticket))
-    price = closing_price(worst, book.quotes[worst.symbol])
-    price = slipped(book.symbols[worst.symbol].spec, 1 - worst.type, price)
-    return _close(book, worst, worst.volume, price, _SO, 0.0, comment[:_COMMENT])
+def close_at_market(book: Book, position: Position, volume: float, reason: int, comment: str) -> Change:
+    """The server closes this volume of a position at the market."""
+    price = closing_price(position, book.quotes[position.symbol])
+    price = slipped(book.symbols[position.symbol].spec, 1 - position.type, price)
+    order = _closing(book, position, volume, price, reason, comment)
+    return _close(book, order, price, volume)
 
 
-def _close(
-    book: Book, position: Position, volume: float, price: float, reason: int, price_open: float, comment: str
-) -> Change:
+def _close(book: Book, order: Order, price: float, volume: float) -> Change:
     """The server's order, and its deal; what the market does not offer is cancelled."""
-    order = Order(
+    deal = execute(book, order, price, volume)
+    if order.volume_current:
+        order.state = _CANCELED
+        book.leave(order)
+    return DealChange(deal, order.copy(), book.now)
+
+
+def _closing(
+    book: Book, position: Position, volume: float, price: float, reason: int, comment: str, price_open: float = 0.0
+) -> Order:
+    return Order(
         book.order_ticket(),
         position.client_id,
         position.symbol,
         1 - position.type,
         _STARTED,
-        position.volume,
-        position.volume,
+        volume,
+        volume,
         price_open,
         price,
         time_setup=book.now,
@@ -228,11 +236,6 @@ def _close(
         reason=reason,
         comment=comment,
     )
-    deal = execute(book, order, price, volume)
-    if order.volume_current:
-        order.state = _CANCELED
-        book.leave(order)
-    return DealChange(deal, order.copy(), book.now)
 
 
 # ---- close by --------------------------------------------------------------------------------------------------------

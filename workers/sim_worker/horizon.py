@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 
 from mas_router.errors import InvalidField
 from sim_worker.book import Book, SymbolBook
+from sim_worker.margins import risk_margin
 from sim_worker.rates import Quote
 from sim_worker.sessions import Hours
 from sim_worker.specs import SymbolSpec
-from sim_worker.valuation import floating_floor, held_margin, holding
+from sim_worker.valuation import floating_floor, holding, stop_line
 
 Prices = NDArray[np.float64]
 Times = NDArray[np.int64]
@@ -33,7 +34,7 @@ _LAST_BLOCK: Final = 65_536
 def next_event(book: Book, symbol: str, times: Times, bids: Prices, asks: Prices, lasts: Prices | None = None) -> int:
     """The first index at which something could change, as long as the other symbols' quotes stay; else the length."""
     end = int(np.searchsorted(times, book.deadline, side="left")) if len(times) else 0
-    if book.positions and symbol not in book.quotes:
+    if (book.positions or book.reserving) and symbol not in book.quotes:
         return 0  # the first quote of a symbol may open a shorter way of conversion
     side = book.symbol(symbol)
     if side is None:
@@ -130,9 +131,9 @@ class MarginGuard:
     def __init__(self, book: Book, spec: SymbolSpec) -> None:
         self._book, self._symbol = book, spec.name
         self._half = spec.point * _HALF
-        self._ratio = book.account.stop_out / 100.0
+        constant, self._ratio = stop_line(book.account)
         self._moving: list[SymbolBook] = []
-        self._rest = book.balance
+        self._rest = book.balance + book.aside - constant
         names: set[str] = set()
         for side in holding(book):
             legs = conversion_legs(book, side) | {side.spec.name}
@@ -157,8 +158,8 @@ class MarginGuard:
         return max(0.0, now) * (1.0 - 0.5 / symbols)
 
     def _headroom(self, side: SymbolBook, quotes: dict[str, Quote]) -> float:
-        margin = held_margin(self._book, side, quotes)
-        return floating_floor(self._book, side, quotes) - self._ratio * margin
+        margin = risk_margin(self._book, side, quotes)
+        return (floating_floor(self._book, side, quotes) if side.positions else 0.0) - self._ratio * margin
 
     def safe(self, prices: Range) -> bool:
         """Is there headroom at every quote within these lowest and highest bids and asks?"""

@@ -14,12 +14,13 @@ from typing import Any, Final, Literal, TypeVar, get_args, get_origin, get_type_
 
 from mas_router import mt5
 from mas_router.errors import InvalidField
+from sim_worker.charges import Commission, Tier
 from sim_worker.specs import AccountSpec, SymbolSpec
 
 #: More than any market needs; a longer text is no market file.
 MAX_CHARACTERS: Final = 4_000_000
 
-Spec = TypeVar("Spec", SymbolSpec, AccountSpec)
+Spec = TypeVar("Spec", SymbolSpec, AccountSpec, Commission, Tier)
 Tables = Mapping[str, dict[str, Any]]
 Words = type[IntEnum] | type[IntFlag]
 
@@ -119,7 +120,7 @@ def _inherited(place: str, table: dict[str, Any], here: Tables, earlier: Tables)
 # ---- a table becomes a record ----------------------------------------------------------------------------------------
 
 
-def _given(kind: type[SymbolSpec] | type[AccountSpec]) -> Iterator[Field[Any]]:
+def _given(kind: type[Spec]) -> Iterator[Field[Any]]:
     return (item for item in fields(kind) if item.init)
 
 
@@ -152,11 +153,17 @@ def _value(place: str, value: Any, hint: Any, words: Words | None) -> Any:
         return _number(place, value, words)
     if get_origin(hint) is Literal:
         return _one_of(place, value, get_args(hint))
+    if get_origin(hint) is tuple:
+        return _several(place, value, get_args(hint)[0])
+    if hint is Commission:
+        return _build(Commission, place, _table(place, value), {})
+    if hint is Tier:
+        return _build(Tier, place, _table(place, value), {})
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if hint in (int, float, str, bool) and type(value) is not hint:
         raise InvalidField(place, value, _EXPECTED[hint])
-    return _frozen(value)
+    return value
 
 
 _EXPECTED: Final[dict[type, str]] = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
@@ -165,6 +172,18 @@ _EXPECTED: Final[dict[type, str]] = {int: "a whole number", float: "a number", s
 def _one_of(place: str, value: Any, allowed: tuple[Any, ...]) -> Any:
     if value not in allowed:
         raise InvalidField(place, value, "one of " + ", ".join(str(each) for each in allowed))
+    return value
+
+
+def _several(place: str, value: Any, hint: Any) -> tuple[Any, ...]:
+    if not isinstance(value, list | tuple):
+        raise InvalidField(place, value, "a list")
+    return tuple(_value(f"{place}[{at}]", item, hint, None) for at, item in enumerate(value))
+
+
+def _table(place: str, value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise InvalidField(place, value, "a table")
     return value
 
 
@@ -190,8 +209,3 @@ def worded(words: Words, value: int) -> str | list[str]:
     if issubclass(words, IntFlag):
         return [str(member.name).lower() for member in words if value & member]
     return str(words(value).name).lower()
-
-
-def _frozen(value: Any) -> Any:
-    """Lists as tuples, because specifications are values."""
-    return tuple(_frozen(item) for item in value) if isinstance(value, list) else value

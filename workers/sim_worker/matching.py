@@ -1,4 +1,4 @@
-"""What a tick sets off, in the trade server's order: stop losses, take profits, pending orders, then the stop-out.
+"""What a tick sets off, in the trade server's order: stop losses, take profits, pending orders.
 
 Changes the book, and returns what happened. Positions come before pending orders, so what a pending order opens is
 judged by the next tick. Sources: MetaTrader 5 server API, "Request Processing on the Server"; administrator help,
@@ -7,9 +7,8 @@ judged by the next tick. Sources: MetaTrader 5 server API, "Request Processing o
 
 from __future__ import annotations
 
-from sim_worker import valuation
 from sim_worker.book import Book, SymbolBook
-from sim_worker.execution import close_at_stop, close_by_stop_out
+from sim_worker.execution import close_at_stop
 from sim_worker.pending import activate, triggered
 from sim_worker.records import Change, Position
 
@@ -46,14 +45,3 @@ def _profit_taken(position: Position, bid: float, ask: float) -> bool:
     if not position.tp:
         return False
     return ask <= position.tp if position.type else bid >= position.tp
-
-
-def stop_out(book: Book) -> list[Change]:
-    """Close one position after another until the margin level is above the stop-out level.
-
-    Pending orders reserve no margin here, so there are none to delete first.
-    """
-    changes: list[Change] = []
-    while not valuation.is_safe(book):
-        changes.append(close_by_stop_out(book, valuation.account_margin(book)))
-    return changes

@@ -86,3 +86,23 @@ def margin_by_size(spec: SymbolSpec, leverage: int, volume: float, price: float,
     if mode in _BONDS:
         return units * spec.face_value * price / 100.0
     return units * price  # CFD, stocks, and options without a fixed margin
+
+
+def forts_margin(spec: SymbolSpec, sell: int, price: float, held: bool = False) -> float:
+    """The margin of one lot of a FORTS future: the exchange's, and the distance to the last settlement."""
+    per_lot = spec.margin_maintenance if held and spec.margin_maintenance else spec.margin_initial
+    rate = (spec.held_rates if held else spec.margin_rates)[sell]
+    distance = price - spec.settlement_price if spec.settlement_price else 0.0
+    widened = distance * spec.lot_value * (1.0 + 0.01 * spec.margin_currency_rate)
+    return per_lot * rate + (-widened if sell else widened)
+
+
+def market_value(spec: SymbolSpec, volume: float, price: float) -> float:
+    """What a volume of collateral adds to the assets, in the profit currency."""
+    return volume * spec.contract_size * price * spec.liquidity_rate
+
+
+def accrued(spec: SymbolSpec, time: int) -> float:
+    """The interest that one bond has accrued by a time (UTC ns), in the profit currency."""
+    days = (time // 1_000_000_000 - spec.coupon_since) / 86_400.0
+    return spec.face_value * spec.coupon_rate / 100.0 * max(0.0, days) / 365.0

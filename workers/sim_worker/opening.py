@@ -52,7 +52,8 @@ def open_session(opening: Open, sources: Sources, now: int) -> Session:
     """A session as asked for. Raises InvalidField (settings), DataMissing (quotes)."""
     account = _account(opening, sources.server)
     symbols = sources.server.symbols
-    engine = Engine(account, symbols.find)
+    replay = opening.timeframe or opening.ticks
+    engine = Engine(account, symbols.find, opened=opening.since if replay else now)
     return Session(opening, engine, _market(opening, account.currency, sources, now), tuple(symbols))
 
 

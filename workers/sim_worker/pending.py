@@ -79,9 +79,7 @@ def _set_terms(order: Order, case: Case) -> None:
 def modify(book: Book, order: Order, case: Case) -> list[Change]:
     """Replace price, stop levels and expiration; what the request leaves out is deleted (TRADE_ACTION_MODIFY)."""
     _set_terms(order, case)
-    side = book.symbols[order.symbol]
-    side.stale = True
-    side.watch_order(order)
+    book.symbols[order.symbol].changed(order)
     book.expect(order.expires)
     state = State.TRIGGERED if order.triggered else State.ACCEPTED
     if order.state == _PARTIAL:
@@ -133,9 +131,7 @@ def _to_limit(book: Book, order: Order) -> OrderChange:
     order.type -= _TO_LIMIT
     order.price_open, order.stoplimit, order.time_setup = order.stoplimit, 0.0, book.now
     order.type_filling, order.triggered = _RETURN, True
-    side = book.symbols[order.symbol]
-    side.stale = True
-    side.watch_order(order)
+    book.symbols[order.symbol].changed(order)
     return _change(book, order, State.TRIGGERED, "triggered", 0, "the stop price was reached, a limit order rests now")
 
 
@@ -171,7 +167,7 @@ def _refusal(book: Book, order: Order, price: float) -> Refusal | None:
     if refusal is not None or (book.account.hedging and order.position_id not in (0, order.ticket)):
         return refusal
     side, sell = book.symbols[order.symbol], order.type & 1
-    return affordable(book, side, opposite(book, side, sell), sell, order.volume_current, price)
+    return affordable(book, side, opposite(book, side, sell), sell, order.volume_current, price, order)
 
 
 def expire(book: Book, time: int) -> list[Change]:

@@ -28,6 +28,7 @@ from sim_worker.checks import (
     kind,
     live,
     prices,
+    reserve,
     tradable,
 )
 from sim_worker.records import Order
@@ -114,6 +115,7 @@ _PIPELINES: Final[dict[int, tuple[Check, ...]]] = {
         limits.order_count,
         limits.position_count,
         limits.total_volume,
+        reserve,
     ),
     TradeAction.SLTP: (
         *_SYMBOL,
@@ -161,4 +163,5 @@ _WHEN: Final[dict[Check, Callable[[AccountSpec, SymbolSpec], bool]]] = {
     limits.order_count: lambda a, s: a.limit_orders > 0,
     limits.position_count: lambda a, s: a.limit_positions > 0,
     limits.total_volume: lambda a, s: s.volume_limit > 0.0,
+    reserve: lambda a, s: s.reserves,
 }

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from mas_router.errors import MasError
-from sim_worker.specs import FOREX_MODES, SymbolSpec
+from sim_worker.specs import FOREX_MODES, SymbolSpec, split_suffix
 
 #: Time (UTC ns), bid and ask.
 Quote = tuple[int, float, float]
@@ -26,7 +26,10 @@ class NoRate(MasError):
 
 
 def find_route(spec: SymbolSpec, source: str, target: str, quotes: Mapping[str, Quote]) -> Route | None:
-    """How to convert for a symbol: pairs with its suffix first, and the direct pair before two legs through USD."""
+    """How to convert for a symbol: pairs with its suffix first, then none, then others in the order of their names.
+
+    A direct pair is preferred to two legs through USD.
+    """
     if source == target:
         return ()
     direct = _leg(spec, source, target, quotes)
@@ -46,7 +49,14 @@ def _leg(spec: SymbolSpec, source: str, target: str, quotes: Mapping[str, Quote]
             return source + target + suffix, False
         if target + source + suffix in quotes:
             return target + source + suffix, True
-    return None
+    others = (
+        (name, inverse)
+        for inverse, pair in enumerate((source + target, target + source))
+        for name in quotes
+        if split_suffix(name)[0] == pair
+    )
+    name, turned = min(others, default=("", 0))
+    return (name, bool(turned)) if name else None
 
 
 def convert(route: Route, own: str, price: float, ask: bool, quotes: Mapping[str, Quote]) -> float:
@@ -61,7 +71,7 @@ def convert(route: Route, own: str, price: float, ask: bool, quotes: Mapping[str
 
 def by_market(spec: SymbolSpec) -> bool:
     """Is profit converted at the bid and loss at the ask? So outside Forex; there, the side of the deal decides."""
-    return spec.calc_mode not in FOREX_MODES
+    return spec.conversion != "deal" and (spec.conversion == "market" or spec.calc_mode not in FOREX_MODES)
 
 
 def profit_rate(

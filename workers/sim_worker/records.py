@@ -92,7 +92,8 @@ class Deal(NamedTuple):
 class Position:
     """An open position. `type` is 0 (long) or 1 (short); `identifier` never changes, `ticket` does on a reversal.
 
-    `price_current` and `profit` are filled in copies that the engine hands out.
+    `price_current` and `profit` are filled in copies that the engine hands out. Where profit depends on it, `cost` is
+    the entry's value in the deposit currency, and `accrued` the interest of one bond at that time.
     """
 
     ticket: int
@@ -112,6 +113,8 @@ class Position:
     swap: float = 0.0
     price_current: float = 0.0
     profit: float = 0.0
+    cost: float = 0.0
+    accrued: float = 0.0
 
     def copy(self) -> Position:
         return Position(*_POSITION(self))

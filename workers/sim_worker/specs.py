@@ -13,6 +13,7 @@ from typing import Final, Literal
 
 from mas_router import mt5
 from mas_router.errors import InvalidField
+from sim_worker.charges import Commission
 from sim_worker.sessions import quoting_hours, trading_hours
 
 #: All the bits of SYMBOL_ORDER_*, SYMBOL_EXPIRATION_* and SYMBOL_FILLING_* (FOK and IOC).
@@ -27,6 +28,7 @@ FOREX_MODES: Final = frozenset({int(mt5.SYMBOL_CALC_MODE_FOREX), int(mt5.SYMBOL_
 #: Profit is counted in ticks: futures and options (35 is FORTS, which the package has no name for).
 TICK_MODES: Final = frozenset({1, 33, 34, 35, 36})
 BOND_MODES: Final = frozenset({37, 39})
+FORTS: Final = 35
 
 #: What `SymbolSpec.info` may hold: fields of SymbolInfo that nothing here depends on.
 INFO: Final = (
@@ -75,7 +77,9 @@ MAX_NAME: Final = 31
 #: Decimals of a currency where they are not 2.
 _CURRENCY_DIGITS: Final = {"JPY": 0, "BTC": 8, "ETH": 8}
 _CHOICES: Final[dict[str, tuple[object, ...]]] = {
-    "margin_mode": ("hedging", "netting"),
+    "margin_mode": ("hedging", "netting", "exchange"),
+    "stop_out_mode": ("percent", "money"),
+    "free_margin": ("all", "losses", "none"),
     "limit_gap_policy": ("at_price", "improve"),
     "tp_gap_policy": ("at_price", "improve"),
     "filling_rules": ("documentation", "server_help"),
@@ -84,6 +88,7 @@ _CHOICES: Final[dict[str, tuple[object, ...]]] = {
     "pending_deal_retcode": (10004, 10013, 10035),
     "specified_day_end": ("23:59:59", "00:00:00"),
 }
+_CLOCK: Final = re.compile(r"^([01]\d|2[0-3]):[0-5]\d$")
 _SUFFIX: Final = re.compile(r"^([^._\-+#]+)([._\-+#].*)$")
 
 
@@ -97,9 +102,19 @@ class SymbolSpec:
     """A symbol's contract. Prices in the profit currency, volumes in lots, levels and spread in points.
 
     `filling_mode`, `expiration_mode` and `order_mode` are bit masks. `margin_hedged` is a contract size, or money per
-    lot when `margin_initial` is set. `margin_rate_*` multiply the margin of open positions; pending orders reserve no
-    margin, as is usual on OTC servers. `spread_points`, `reference_price` and `daily_volatility` (a fraction) only
-    shape synthetic quotes.
+    lot when `margin_initial` is set.
+
+    `margin_rates` multiply the margin of an order, by its type (ENUM_ORDER_TYPE 0 to 7); those of pending types are 0
+    by default: such orders reserve nothing, as is usual on OTC servers. `maintenance_rates` (buy, sell) are those of
+    positions; empty means the same. FORTS futures have their initial margin for buying and selling in the two rates,
+    count from `settlement_price` (0: none), and widen by `margin_currency_rate` percent. `conversion` is how profit
+    becomes the deposit currency: at the price side of the deal ("deal", the default of Forex), at the market by its
+    sign ("market", the default of all others), or entry and exit each at their own time ("settlement"). A bond accrues
+    `coupon_rate` percent of its face value a year, since `coupon_since` (UTC seconds).
+
+    `swap_multipliers` are for the days from Sunday to Saturday; empty means 1 on weekdays, 3 on
+    `swap_rollover3days`, 0 at the weekend. Interest is divided by `swap_year` days. `spread_points`,
+    `reference_price` and `daily_volatility` (a fraction) only shape synthetic quotes.
 
     `sessions_trade`, `sessions_quote` and `holidays` are texts that `sim_worker.sessions` reads; empty means always
     open. Outside its quote sessions a symbol's quotes are thrown away, outside the trade sessions nothing executes.
@@ -149,14 +164,21 @@ class SymbolSpec:
     margin_maintenance: float = 0.0
     margin_hedged: float = 100_000.0
     margin_hedged_use_leg: bool = False
-    margin_rate_buy: float = 1.0
-    margin_rate_sell: float = 1.0
+    margin_rates: tuple[float, ...] = (1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    maintenance_rates: tuple[float, ...] = ()
+    margin_currency_rate: float = 0.0
+    settlement_price: float = 0.0
+    conversion: Literal["", "deal", "market", "settlement"] = ""
     face_value: float = 0.0
+    coupon_rate: float = 0.0
+    coupon_since: int = 0
     liquidity_rate: float = 0.0
     swap_mode: int = 0
     swap_long: float = 0.0
     swap_short: float = 0.0
     swap_rollover3days: int = 3
+    swap_multipliers: tuple[float, ...] = ()
+    swap_year: int = 360
     spread_points: int = 10
     reference_price: float = 1.0
     daily_volatility: float = 0.005
@@ -165,6 +187,15 @@ class SymbolSpec:
     point: float = field(init=False)
     #: Profit of one lot when the price moves by 1, in the profit currency.
     lot_value: float = field(init=False)
+    #: The margin rates of positions, and the swap multipliers from Sunday to Saturday.
+    held_rates: tuple[float, ...] = field(init=False)
+    day_multipliers: tuple[float, ...] = field(init=False)
+    #: Do resting orders reserve margin?
+    reserves: bool = field(init=False)
+    #: Does a position need another margin than its order did?
+    two_margins: bool = field(init=False)
+    #: Does profit depend on more of the entry than its price?
+    tracks_entry: bool = field(init=False)
 
     def __post_init__(self) -> None:
         if not 0 < len(self.name) <= MAX_NAME:
@@ -186,6 +217,16 @@ class SymbolSpec:
         put(self, "tick_size", self.tick_size or self.point)
         put(self, "tick_value", self.tick_value or self.contract_size * self.tick_size)
         put(self, "lot_value", self._lot_value())
+        self._derive_money(put)
+
+    def _derive_money(self, put: Callable[[object, str, object], None]) -> None:
+        _check_rates(self)
+        put(self, "held_rates", self.maintenance_rates or self.margin_rates[:2])
+        put(self, "day_multipliers", self.swap_multipliers or _weekdays(self.swap_rollover3days))
+        put(self, "reserves", self.calc_mode == FORTS or any(self.margin_rates[2:]))
+        fixed = self.margin_maintenance not in (0.0, self.margin_initial)
+        put(self, "two_margins", fixed or self.held_rates != self.margin_rates[:2])
+        put(self, "tracks_entry", bool(self.coupon_rate) or self.conversion == "settlement")
 
     def _lot_value(self) -> float:
         if self.calc_mode in TICK_MODES:
@@ -203,11 +244,18 @@ class SymbolSpec:
 
 @dataclass(frozen=True, slots=True)
 class AccountSpec:
-    """The settings of an account. `margin_call` and `stop_out` are margin levels in percent.
+    """The settings of an account. `margin_mode` "exchange" is netting with an exchange's margin model.
+
+    `margin_call` and `stop_out` are margin levels in percent, or amounts of equity when `stop_out_mode` is "money"; in
+    the exchange model initial and maintenance margin take their place. `stop_out_hedged`: also stop out when equity is
+    negative and positions cover each other without any margin. `compensate_negative`: a balance that a stop-out left
+    negative is made 0. `free_margin` says which floating profit counts in it: "all", only "losses", or "none".
+    `end_of_day` ("HH:MM" on the server's clock, at its 59th second) is when swaps and daily commissions are charged.
+    `credit` counts as equity, not as balance.
 
     `limit_gap_policy`: where a pending limit order fills when the price has jumped over it: at its own price
-    ("at_price") or at the better market price ("improve"). `commission_per_lot` is charged for each deal, in the
-    deposit currency. `limit_orders` 0 means no limit.
+    ("at_price") or at the better market price ("improve"). `commissions` are charged one beside the other; see
+    `sim_worker.charges`. `limit_orders` 0 means no limit.
 
     `tp_gap_policy` is the same for take profits. `enabled` False, `trade_allowed` False and `read_only` (an investor's
     password) forbid all trading, `trade_expert` False that of programs. `server_hours` are weekly working hours as in
@@ -227,13 +275,19 @@ class AccountSpec:
     currency: str = "USD"
     leverage: int = 100
     deposit: float = 10_000.0
-    margin_mode: Literal["hedging", "netting"] = "hedging"
+    credit: float = 0.0
+    margin_mode: Literal["hedging", "netting", "exchange"] = "hedging"
     limit_orders: int = 200
     margin_call: float = 100.0
     stop_out: float = 50.0
+    stop_out_mode: Literal["percent", "money"] = "percent"
+    stop_out_hedged: bool = False
+    compensate_negative: bool = False
+    free_margin: Literal["all", "losses", "none"] = "all"
+    end_of_day: str = "23:59"
     currency_digits: int = 2
     limit_gap_policy: Literal["at_price", "improve"] = "at_price"
-    commission_per_lot: float = 0.0
+    commissions: tuple[Commission, ...] = ()
     trade_mode: int = 0
     trade_allowed: bool = True
     trade_expert: bool = True
@@ -256,17 +310,39 @@ class AccountSpec:
             if getattr(self, name) not in allowed:
                 raise InvalidField(name, getattr(self, name), " or ".join(map(str, allowed)))
         trading_hours("", "", self.server_hours, 0, 0)  # raises InvalidField for what cannot be read
+        if not _CLOCK.match(self.end_of_day):
+            raise InvalidField("end_of_day", self.end_of_day, "a time of the day such as 23:59")
         if not self.currency:
             raise InvalidField("currency", self.currency, "a currency code such as USD")
         if not 0 <= self.currency_digits <= 8:
             raise InvalidField("currency_digits", self.currency_digits, "0 to 8")
         _positive(self, "leverage", "deposit")
-        _finite(self, "margin_call", "stop_out", "commission_per_lot", "limit_orders")
+        _finite(self, "margin_call", "stop_out", "credit", "limit_orders")
         _finite(self, "limit_positions", "requests_per_second")
 
     @property
     def hedging(self) -> bool:
         return self.margin_mode == "hedging"
+
+    @property
+    def exchange(self) -> bool:
+        return self.margin_mode == "exchange"
+
+
+def _check_rates(spec: SymbolSpec) -> None:
+    if spec.conversion not in ("", "deal", "market", "settlement"):
+        raise InvalidField("conversion", spec.conversion, "deal, market, settlement or empty")
+    for name, lengths in (("margin_rates", (8,)), ("maintenance_rates", (0, 2)), ("swap_multipliers", (0, 7))):
+        values = getattr(spec, name)
+        if len(values) not in lengths or not all(0.0 <= value < math.inf for value in values):
+            raise InvalidField(name, values, f"{max(lengths)} numbers that are not negative")
+    _positive(spec, "swap_year")
+    if not 0 <= spec.swap_rollover3days <= 6:
+        raise InvalidField("swap_rollover3days", spec.swap_rollover3days, "a day of the week, 0 (Sunday) to 6")
+
+
+def _weekdays(triple: int) -> tuple[float, ...]:
+    return tuple(3.0 if day == triple else float(0 < day < 6) for day in range(7))
 
 
 def _positive(record: object, *names: str) -> None:

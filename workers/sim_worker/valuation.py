@@ -1,4 +1,4 @@
-"""What an account is worth: profit, margin, equity, at given quotes.
+"""What an account is worth: profit, equity, free margin, at given quotes.
 
 Pure, and reads only. The functions take the quotes as an argument, so that the horizon can ask about quotes that have
 not come yet. Sources: MetaTrader 5 help, "Margin Calculation"; MQL5 docs, "Account Properties".
@@ -7,16 +7,18 @@ not come yet. Sources: MetaTrader 5 help, "Margin Calculation"; MQL5 docs, "Acco
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 from sim_worker import money
 from sim_worker.book import Book, SymbolBook
-from sim_worker.exposure import Exposure
+from sim_worker.margins import held_margin, maintenance_margin, reserved, risk_margin
 from sim_worker.rates import NoRate as NoRate
 from sim_worker.rates import Quote, by_market, convert, profit_rate
 from sim_worker.records import Position
-from sim_worker.specs import SymbolSpec, currency_digits
+from sim_worker.specs import AccountSpec, SymbolSpec, currency_digits
 
 Quotes = Mapping[str, Quote]
+SETTLEMENT: Final = "settlement"
 
 
 # ---- profit ----------------------------------------------------------------------------------------------------------
@@ -25,7 +27,56 @@ Quotes = Mapping[str, Quote]
 def profit_of(book: Book, spec: SymbolSpec, sell: int, volume: float, opened: float, closed: float) -> float:
     """The profit of a deal from one price to another in the deposit currency, rounded. NoRate if it cannot convert."""
     amount = money.profit(spec, sell, volume, opened, closed)
+    if spec.conversion == SETTLEMENT:  # both at this moment, since it is not known when it was opened
+        return settled(book, spec, sell, volume, entry_value(book, spec, volume, opened), closed, book.quotes)
     return book.money(converted(book, spec, sell, amount, closed, book.quotes))
+
+
+def closing_profit(book: Book, position: Position, volume: float, price: float) -> float:
+    """The profit of closing a volume of a position at a price, with the interest that a bond has accrued since."""
+    spec = book.symbols[position.symbol].spec
+    if not spec.tracks_entry:
+        return profit_of(book, spec, position.type, volume, position.price_open, price)
+    profit = _floating(book, spec, position, volume, price)
+    if spec.coupon_rate:
+        interest = (money.accrued(spec, book.now) - position.accrued) * volume * spec.contract_size
+        signed = -interest if position.type else interest
+        profit += converted(book, spec, position.type, signed, price, book.quotes)
+    return book.money(profit)
+
+
+def _floating(book: Book, spec: SymbolSpec, position: Position, volume: float, price: float) -> float:
+    if spec.conversion == SETTLEMENT:
+        cost = position.cost * volume / position.volume
+        return settled(book, spec, position.type, volume, cost, price, book.quotes)
+    return profit_of(book, spec, position.type, volume, position.price_open, price)
+
+
+def entry_value(book: Book, spec: SymbolSpec, volume: float, price: float) -> float:
+    """What a volume is worth when it is traded in, in the deposit currency at the ask."""
+    route = book.route(spec, spec.currency_profit)
+    return volume * spec.lot_value * price * convert(route, spec.name, price, True, book.quotes)
+
+
+def settled(book: Book, spec: SymbolSpec, sell: int, volume: float, cost: float, price: float, quotes: Quotes) -> float:
+    """An exchange's settlement: the exit at today's bid of the currency, less the entry at that day's ask."""
+    route = book.route(spec, spec.currency_profit)
+    value = volume * spec.lot_value * price * convert(route, spec.name, price, False, quotes)
+    return book.money(cost - value if sell else value - cost)
+
+
+def mark_entry(book: Book, position: Position, added: float = 0.0, price: float = 0.0) -> None:
+    """Note what else than its price a position's profit will depend on. `added`: lots that have just joined it."""
+    spec = book.symbols[position.symbol].spec
+    if not spec.tracks_entry:
+        return
+    now, before = money.accrued(spec, book.now), position.volume - added
+    if not added:
+        position.accrued = now
+        position.cost = entry_value(book, spec, position.volume, position.price_open)
+        return
+    position.accrued = (position.accrued * before + now * added) / position.volume
+    position.cost += entry_value(book, spec, added, price)
 
 
 def converted(book: Book, spec: SymbolSpec, sell: int, amount: float, closed: float, quotes: Quotes) -> float:
@@ -42,8 +93,7 @@ def closing_price(position: Position, quote: Quote) -> float:
 def floating(book: Book, position: Position) -> float:
     """The profit of an open position at the last quote, without swap."""
     price = closing_price(position, book.quotes[position.symbol])
-    spec = book.symbols[position.symbol].spec
-    return profit_of(book, spec, position.type, position.volume, position.price_open, price)
+    return _floating(book, book.symbols[position.symbol].spec, position, position.volume, price)
 
 
 def floating_floor(book: Book, side: SymbolBook, quotes: Quotes) -> float:
@@ -53,7 +103,9 @@ def floating_floor(book: Book, side: SymbolBook, quotes: Quotes) -> float:
     what rounding could take is subtracted.
     """
     spec = side.spec
-    if by_market(spec) and spec.currency_profit != book.account.currency:
+    if spec.calc_mode == money.COLLATERAL:
+        return assets(book, side, quotes)
+    if spec.conversion == SETTLEMENT or (by_market(spec) and spec.currency_profit != book.account.currency):
         return _floating_one_by_one(book, side, quotes)  # profits and losses convert at different rates
     _, bid, ask = quotes[spec.name]
     count, unit = len(side.positions), 10.0**-book.account.currency_digits
@@ -72,95 +124,32 @@ def _floating_one_by_one(book: Book, side: SymbolBook, quotes: Quotes) -> float:
     quote, total = quotes[side.spec.name], 0.0
     for position in side.positions.values():
         price = closing_price(position, quote)
+        if side.spec.conversion == SETTLEMENT:
+            total += settled(book, side.spec, position.type, position.volume, position.cost, price, quotes)
+            continue
         amount = money.profit(side.spec, position.type, position.volume, position.price_open, price)
         total += book.money(converted(book, side.spec, position.type, amount, price, quotes))
     return total
 
 
-# ---- margin ----------------------------------------------------------------------------------------------------------
-
-
-def margin_of(book: Book, spec: SymbolSpec, sell: int, volume: float, price: float) -> float:
-    """The margin of one order by itself in the deposit currency, rounded. NoRate if it cannot convert."""
-    amount = money.margin(spec, book.account.leverage, volume, price)
-    return book.money(amount * _margin_rate(book, spec, sell, price, book.quotes) * _type_rate(spec, sell))
-
-
-def _margin_rate(book: Book, spec: SymbolSpec, sell: int, price: float, quotes: Quotes) -> float:
-    """The ask of margin -> deposit currency for buys, the bid for sells; the price if the symbol is the pair."""
-    route = book.route(spec, spec.currency_margin)
-    return convert(route, spec.name, price, not sell, quotes) if route else 1.0
-
-
-def _type_rate(spec: SymbolSpec, sell: int) -> float:
-    return spec.margin_rate_sell if sell else spec.margin_rate_buy
-
-
-def held_margin(book: Book, side: SymbolBook, quotes: Quotes) -> float:
-    """The margin of a symbol's positions."""
-    if side.margin is not None:
-        return side.margin
-    margin = exposure_margin(book, side.spec, side.exposure, quotes)
-    if all(name == side.spec.name for name, _ in book.route(side.spec, side.spec.currency_margin)):
-        side.margin = margin
-    return margin
-
-
-def exposure_margin(book: Book, spec: SymbolSpec, held: Exposure, quotes: Quotes, *, ordering: bool = False) -> float:
-    """The margin of positions of a symbol, whether they are there or not. `ordering`: a part is still an order.
-
-    Hedging accounts: the uncovered volume at the average price of the larger side, the covered one with the contract
-    size `margin_hedged` at the average of all; or the larger side alone. Each part is rounded.
-    """
-    if not held.long and not held.short:
-        return 0.0
-    if spec.margin_hedged_use_leg:
-        return max(_side_margin(book, spec, sell, *held.side(sell), quotes, ordering) for sell in (0, 1))
-    total = _side_margin(book, spec, *held.uncovered(), quotes, ordering)
-    if held.long and held.short:
-        total += _covered_margin(book, spec, held, quotes)
+def assets(book: Book, side: SymbolBook, quotes: Quotes) -> float:
+    """What collateral is worth, rounded; what is short counts against it."""
+    spec, (_, bid, ask), total = side.spec, quotes[side.spec.name], 0.0
+    route = book.route(spec, spec.currency_profit)
+    for sell, price in ((0, bid), (1, ask)):
+        value = money.market_value(spec, side.exposure.side(sell)[0], price)
+        worth = book.money(value * convert(route, spec.name, price, bool(sell), quotes))
+        total += -worth if sell else worth
     return total
-
-
-def _side_margin(
-    book: Book, spec: SymbolSpec, sell: int, lots: float, price: float, quotes: Quotes, ordering: bool
-) -> float:
-    if not lots:
-        return 0.0
-    amount = money.margin(spec, book.account.leverage, lots, price, held=not ordering)
-    return book.money(amount * _margin_rate(book, spec, sell, price, quotes) * _type_rate(spec, sell))
-
-
-def _covered_margin(book: Book, spec: SymbolSpec, held: Exposure, quotes: Quotes) -> float:
-    price = held.average()
-    amount = money.hedged_margin(spec, book.account.leverage, held.covered(), price)
-    rate = (_margin_rate(book, spec, 0, price, quotes) + _margin_rate(book, spec, 1, price, quotes)) / 2.0
-    return book.money(amount * rate * (spec.margin_rate_buy + spec.margin_rate_sell) / 2.0)
-
-
-def margin_after(
-    book: Book, side: SymbolBook, position: Position | None, sell: int, lots: float, price: float, before: float
-) -> float:
-    """The account's margin after a deal, when it is `before` now. `position`: the opposite one that the deal closes.
-
-    Netting: an order larger than the opposite position needs the larger of the two margins.
-    """
-    spec, held, quotes = side.spec, side.exposure, book.quotes
-    now = held_margin(book, side, quotes)
-    if position is None:
-        after = exposure_margin(book, spec, held.plus(sell, lots, price), quotes, ordering=True)
-    elif lots <= position.volume:
-        after = exposure_margin(book, spec, held.plus(position.type, lots, position.price_open, -1), quotes)
-    else:
-        after = max(now, margin_of(book, spec, sell, lots, price))
-    return book.money(before - now + after)
 
 
 # ---- the account -----------------------------------------------------------------------------------------------------
 
 
 def holding(book: Book) -> list[SymbolBook]:
-    """The symbols in which there are positions."""
+    """The symbols in which there are positions, or orders that may reserve margin."""
+    if book.reserving:
+        return [s for s in book.symbols.values() if s.positions or (s.orders and s.spec.reserves)]
     return [side for side in book.symbols.values() if side.positions]
 
 
@@ -168,20 +157,62 @@ def account_margin(book: Book) -> float:
     return book.money(sum(held_margin(book, s, book.quotes) for s in holding(book)))
 
 
+def account_maintenance(book: Book) -> float:
+    """The margin of open positions (ACCOUNT_MARGIN_MAINTENANCE)."""
+    return book.money(sum(maintenance_margin(book, s, book.quotes) for s in holding(book)))
+
+
+def account_initial(book: Book) -> float:
+    """The margin that pending orders reserve (ACCOUNT_MARGIN_INITIAL)."""
+    return book.money(sum(reserved(book, o) for o in book.orders.values())) if book.reserving else 0.0
+
+
+def account_risk(book: Book) -> float:
+    """The margin that the stop-out looks at; see `margins.risk_margin`."""
+    return book.money(sum(risk_margin(book, s, book.quotes) for s in holding(book)))
+
+
 def account_profit(book: Book) -> float:
     """The floating profit of all positions, without swaps."""
     return book.money(sum(floating(book, position) for position in book.positions.values()))
 
 
+def account_assets(book: Book) -> float:
+    """The market value of all collateral (ACCOUNT_ASSETS)."""
+    sides = [s for s in holding(book) if s.spec.calc_mode == money.COLLATERAL]
+    return book.money(sum(assets(book, s, book.quotes) for s in sides)) if sides else 0.0
+
+
 def equity(book: Book) -> float:
-    """Balance and what all positions would bring, swaps included."""
+    """Balance, credit and what all positions would bring, with swaps, collateral and blocked commissions."""
+    return book.money(_settled_part(book) + account_profit(book))
+
+
+def _settled_part(book: Book) -> float:
     swaps = sum(side.swap for side in holding(book))
-    return book.money(book.balance + account_profit(book) + swaps)
+    return book.balance + book.aside + swaps + account_assets(book)
 
 
 def equity_floor(book: Book) -> float:
     """Not more than the equity, at a cost that does not grow with the number of positions."""
-    return book.balance + sum(floating_floor(book, s, book.quotes) + s.swap for s in holding(book))
+    own = book.balance + book.aside
+    return own + sum(floating_floor(book, s, book.quotes) + s.swap for s in holding(book) if s.positions)
+
+
+def funds(book: Book) -> float:
+    """What margin may take: the equity, in which floating profit counts as the account's group says."""
+    mode = book.account.free_margin
+    if mode == "all":
+        return equity(book)
+    counted = min(0.0, account_profit(book)) if mode == "losses" else 0.0
+    return book.money(_settled_part(book) + counted)
+
+
+def covers(book: Book, needed: float) -> bool:
+    """Are there funds for this much margin? Cheap when there clearly are."""
+    if book.account.free_margin == "all" and equity_floor(book) >= needed:
+        return True
+    return funds(book) >= needed
 
 
 def level(equity_: float, margin: float) -> float:
@@ -189,11 +220,24 @@ def level(equity_: float, margin: float) -> float:
     return equity_ / margin * 100.0 if margin else 0.0
 
 
+def stop_line(account: AccountSpec) -> tuple[float, float]:
+    """The stop-out is at an equity of the first number and the margin times the second; on an exchange, below it."""
+    if account.exchange:
+        return 0.0, 1.0
+    return (account.stop_out, 0.0) if account.stop_out_mode == "money" else (0.0, account.stop_out / 100.0)
+
+
 def is_safe(book: Book) -> bool:
-    """Is the margin level above the stop-out level? Cheap when it clearly is."""
-    held = holding(book)
-    margin = sum(held_margin(book, s, book.quotes) for s in held)
-    limit = margin * book.account.stop_out / 100.0
-    if not margin or equity_floor(book) > limit:
+    """Is the account above its stop-out? Cheap when it clearly is."""
+    account = book.account
+    margin = sum(risk_margin(book, s, book.quotes) for s in holding(book))
+    constant, ratio = stop_line(account)
+    if equity_floor(book) > constant + ratio * margin:
         return True
-    return level(equity(book), book.money(margin)) > book.account.stop_out
+    margin = book.money(margin)
+    if not margin:
+        return not (account.stop_out_hedged and equity(book) < 0.0)
+    exact = equity(book)
+    if account.exchange:
+        return exact >= margin
+    return exact > account.stop_out if account.stop_out_mode == "money" else level(exact, margin) > account.stop_out
