@@ -6,7 +6,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+from sim_worker.catalog import Catalog
 from sim_worker.data_command import app
+from sim_worker.month_file import load
+from sim_worker.quotes import Bars
 
 FXCM = "timestamp,open,high,low,close\n"
 
@@ -46,7 +49,9 @@ def assert_refused(result: Result, text: str) -> None:
 def test_a_tick_file_is_imported_listed_and_named_as_the_source(tmp_path: Path) -> None:
     result = mas_data("import", tick_file(tmp_path), "--symbol", "EURUSD", "--data", tmp_path / "data")
     assert result.exit_code == 0
-    assert result.stdout == "EURUSD: 1 rows from 2024-01-03 10:00 to 2024-01-03 10:00 UTC\n"
+    assert result.stdout == (
+        "read as truefx: ticks, times in UTC\nEURUSD: 1 rows from 2024-01-03 10:00 to 2024-01-03 10:00 UTC\n"
+    )
     (entry,) = listed(tmp_path / "data")
     assert (entry["symbol"], entry["kind"], entry["rows"]) == ("EURUSD", "ticks", 1)
     assert entry["sources"] == ["ticks.csv"] and entry["synthetic"] is False
@@ -60,25 +65,111 @@ def test_a_pair_of_files_is_imported_as_bars(tmp_path: Path) -> None:
     assert entry["kind"] == "m1" and entry["sources"] == ["bid.csv + ask.csv"]
 
 
-def test_what_is_odd_about_a_file_is_said_in_a_second_line(tmp_path: Path) -> None:
-    extra = "2024-01-03 10:00:00+00:00,1.1,1.2\n2024-01-03 09:00:00+00:00,1.3,1.2\n2024-01-03 12:30:00+00:00,1.3,1.4\n"
-    result = mas_data("import", tick_file(tmp_path, extra), "--symbol", "EURUSD", "--data", tmp_path / "data")
-    assert result.stdout.splitlines()[1] == (
-        "worth a look: 1 rows out of order (sorted); 1 duplicates; 1 rows with an ask below the bid (raised to it); "
-        "1 spikes above 1 %; 1 gaps above one hour, the longest 3.5 h from 2024-01-03 09:00"
+def test_what_is_left_out_and_what_is_odd_about_a_file_is_said(tmp_path: Path) -> None:
+    extra = (
+        "2024-01-03 10:00:00+00:00,1.1,1.2\n2024-01-03 09:00:00+00:00,1.3,1.2\nrubbish\n"
+        "2024-01-03 09:00:00+00:00,1.1,1.1\n2024-01-03 12:30:00+00:00,1.1,1.2\n"
     )
+    file = tick_file(tmp_path, extra)
+    result = mas_data("import", file, "--symbol", "EURUSD", "--data", tmp_path / "data")
+    assert result.stdout.splitlines()[2:] == [
+        "left out: 1 line with an ask below the bid; 1 line with a wrong number of columns; 1 ticks equal to the one "
+        "above",
+        f"  {file}, line 4: ask=1.2 is not allowed: at least the bid (1.3) (2024-01-03 09:00:00+00:00,1.3,1.2)",
+        f"  {file}, line 5: 1 fields, where truefx has 3: timestamp,bid,ask (rubbish)",
+        "worth a look: 1 rows out of order (sorted); 1 rows without a spread; 1 gaps above one hour, the longest "
+        "2024-01-03 09:00 to 2024-01-03 12:30",
+    ]
 
 
 def test_a_bad_line_a_wrong_format_and_a_missing_file_are_one_line_each(tmp_path: Path) -> None:
     bad = tick_file(tmp_path, "2024-01-03 10:00:01+00:00,x,1.2\n")
     to = ("--symbol", "EURUSD", "--data", tmp_path / "data")
-    assert_refused(mas_data("import", bad, *to), "ticks.csv, line 3: bid='x' is not allowed")
-    assert_refused(mas_data("import", bad, *to, "--format", "csv"), "format='csv' is not allowed")
+    assert_refused(mas_data("import", bad, *to, "--strict"), "ticks.csv, line 3: bid='x' is not allowed")
+    assert_refused(mas_data("import", bad, *to, "--format", "xml"), "format='xml' is not allowed")
     assert_refused(mas_data("import", bad, *to, "--format", "fxcm"), "ticks.csv, line 1")
     assert_refused(mas_data("import", tmp_path / "none.csv", *to), "No such file")
-    assert_refused(mas_data("import", tmp_path, *to), str(tmp_path))
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    assert_refused(mas_data("import", empty, *to), str(empty))
     assert_refused(mas_data("import", pair(tmp_path)[0], *to), "fxcm is two files")
     assert listed(tmp_path / "data") == []
+
+
+def test_an_import_that_fails_changes_nothing(tmp_path: Path) -> None:
+    to = ("--symbol", "EURUSD", "--data", tmp_path / "data")
+    mas_data("import", tick_file(tmp_path), *to)
+    before = listed(tmp_path / "data")
+    good = "".join(f"2024-0{month}-04 10:00:00Z,1.1,1.2\n" for month in (1, 2, 3))
+    assert_refused(mas_data("import", tick_file(tmp_path, good + "x\n"), *to, "--strict"), "ticks.csv, line 6")
+    assert listed(tmp_path / "data") == before
+    assert not list((tmp_path / "data").rglob("*.tmp"))
+
+
+def test_two_imports_of_one_symbol_do_not_meet(tmp_path: Path) -> None:
+    with Catalog(tmp_path / "data").adding("EURUSD", 1):
+        to = ("--symbol", "EURUSD", "--data", tmp_path / "data")
+        assert_refused(mas_data("import", tick_file(tmp_path), *to), "is being written by another process")
+    assert mas_data("import", tick_file(tmp_path), *to).exit_code == 0
+
+
+def test_every_option_of_a_table_reaches_the_import(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("03.01.2024 12:00\t1.1\t1.1\t1.1\t1.1\n")
+    options = ("--columns", "time=1,open=2,high=3,low=4,close=5", "--delimiter", "tab", "--spread", "20")
+    times = ("--time-format", "%d.%m.%Y %H:%M", "--timezone", "+02:00", "--digits", "4")
+    result = mas_data("import", path, "--symbol", "X", *options, *times, "--data", tmp_path / "data")
+    assert result.stdout.startswith("read as csv: M1 bars, times in +02:00, bid prices, the ask 20 points above\n")
+    (file,) = (tmp_path / "data").rglob("*.parquet")
+    found = load(file, "X")
+    assert isinstance(found, Bars) and found.ask_close.tolist() == [1.102]
+    assert found.time.tolist() == [1_704_276_000_000_000_000]
+
+
+def test_show_tells_ranges_sources_and_gaps(tmp_path: Path) -> None:
+    to = ("--data", tmp_path / "data")
+    gap = "".join(f"2024-01-04 {hour:02}:00:00Z,1.1,1.2\n" for hour in (11, 12, 15))
+    mas_data("import", tick_file(tmp_path, gap), "--symbol", "EURUSD", *to)
+    shown = mas_data("show", "EURUSD", *to).stdout
+    assert "EURUSD, ticks: 4 rows in 1 months," in shown and "sources: ticks.csv" in shown
+    assert "gaps above one hour of the Forex week: 2" in shown
+    assert "    2024-01-03 10:00 to 2024-01-04 11:00\n    2024-01-04 12:00 to 2024-01-04 15:00\n" in shown
+    missing = mas_data("show", "GBPUSD", *to)
+    assert_refused(missing, "no quotes of GBPUSD, only of: EURUSD. Fill it with: mas data import FILE --symbol GBPUSD")
+
+
+def test_check_reads_every_row_and_finds_damage(tmp_path: Path) -> None:
+    to = ("--data", tmp_path / "data")
+    mas_data("import", tick_file(tmp_path), "--symbol", "EURUSD", *to)
+    mas_data("synth", "GBPUSD", "--from", "2024-01-09", "--to", "2024-01-12", *to)
+    sound = mas_data("check", *to)
+    assert sound.exit_code == 0 and "GBPUSD, m1, synthetic: 4320 rows" in sound.stdout
+    (file,) = (tmp_path / "data").glob("symbol=GBPUSD/*/*.parquet")
+    data = bytearray(file.read_bytes())
+    middle = len(data) // 3
+    data[middle : middle + 200] = bytes(200)
+    file.write_bytes(data)
+    (tmp_path / "data" / "symbol=EURUSD" / "ticks" / "2024-02.parquet.tmp").write_bytes(b"half")
+    damaged = mas_data("check", *to)
+    assert damaged.exit_code == 1
+    assert "GBPUSD, m1, synthetic: damaged: " in damaged.stderr and damaged.stderr.count("\n") == 1
+    assert "2024-02.parquet.tmp: left behind" in damaged.stdout and "EURUSD, ticks: 1 rows" in damaged.stdout
+
+
+def test_remove_takes_away_what_is_named_after_asking(tmp_path: Path) -> None:
+    to = ("--data", tmp_path / "data")
+    mas_data("import", tick_file(tmp_path), "--symbol", "EURUSD", *to)
+    mas_data("synth", "EURUSD", "--from", "2024-01-09", "--to", "2024-01-12", *to)
+    kept = mas_data("remove", "EURUSD", *to)
+    assert kept.exit_code != 0 and len(listed(tmp_path / "data")) == 2
+    result = mas_data("remove", "EURUSD", "--kind", "m1-synthetic", "--yes", *to)
+    assert result.stdout == "EURUSD: removed 4320 rows of m1, synthetic\n"
+    assert [entry["kind"] for entry in listed(tmp_path / "data")] == ["ticks"]
+    assert_refused(mas_data("remove", "EURUSD", "--kind", "m1", "--yes", *to), "has no m1 of EURUSD")
+    assert_refused(mas_data("remove", "EURUSD", "--kind", "d1", "--yes", *to), "kind='d1' is not allowed: one of m1")
+    assert mas_data("remove", "EURUSD", "--yes", *to).exit_code == 0
+    assert listed(tmp_path / "data") == [] and not list((tmp_path / "data").iterdir())
+    assert_refused(mas_data("remove", "EURUSD", "--yes", *to), "has no quotes of EURUSD, only of: nothing")
 
 
 def test_a_directory_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:

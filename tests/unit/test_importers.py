@@ -2,16 +2,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from mas_router.errors import InvalidField
-from sim_worker import importers
-from sim_worker.formats import BadFile, first_fault, format_of
-from sim_worker.importers import BAR_VOLUME, Import
+from sim_worker import text_files
+from sim_worker.formats import BadFile
+from sim_worker.importers import BAR_VOLUME, Import, Options
 from sim_worker.quotes import MINUTE, Bars, Quotes
-from sim_worker.survey import Report
+from sim_worker.survey import Report, Survey
 
 FXCM = "timestamp,open,high,low,close\n"
 TRUEFX = "timestamp,bid,ask\n"
@@ -24,7 +25,7 @@ START = int(np.datetime64("2012-02-01T00:00", "ns").astype(np.int64))
 @pytest.fixture(autouse=True, params=[4 << 20, 256])
 def block(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Every test runs with files that fit in one block, and with a few lines in each block."""
-    monkeypatch.setattr(importers, "BLOCK", request.param)
+    monkeypatch.setattr(text_files, "BLOCK", request.param)
     yield
 
 
@@ -45,13 +46,13 @@ def side(path: Path, minutes: list[int], price: float) -> Path:
     return written(path, FXCM + "\n".join(lines) + "\n")
 
 
-def ticks(paths: list[Path], form: str | None = None) -> tuple[Quotes, Report]:
-    job = Import(paths, form)
+def ticks(paths: list[Path], **options: Any) -> tuple[Quotes, Report]:
+    job = Import(paths, Options(**options))
     return Quotes.concat([rows for rows in job if isinstance(rows, Quotes)]), job.report
 
 
-def bars(paths: list[Path]) -> tuple[Bars, Report]:
-    job = Import(paths)
+def bars(paths: list[Path], **options: Any) -> tuple[Bars, Report]:
+    job = Import(paths, Options(**options))
     return Bars.concat([rows for rows in job if isinstance(rows, Bars)]), job.report
 
 
@@ -103,7 +104,7 @@ def test_fxcm_pairs_the_two_sides_of_each_minute(tmp_path: Path) -> None:
     assert found.ask_open.tolist() == [round(1.1 + n / 100, 5) for n in range(50)]
     assert found.low[0] == 0.5 and found.ask_low[0] == 0.55 and found.ask_close[0] == 1.1
     assert set(found.volume.tolist()) == {BAR_VOLUME}
-    assert report.rows == 50 and report.unpaired == report.crossed == 0
+    assert report.rows == 50 and report.unpaired == report.raised == report.faults == 0
 
 
 def test_minutes_that_only_one_side_has_are_left_out_and_counted(tmp_path: Path) -> None:
@@ -120,22 +121,28 @@ def test_sides_without_a_common_minute_are_refused(tmp_path: Path) -> None:
         bars(paths)
 
 
-def test_an_ask_below_its_bid_is_raised_to_it_and_counted(tmp_path: Path) -> None:
+def test_a_tick_with_an_ask_below_its_bid_is_left_out_and_shown(tmp_path: Path) -> None:
     lines = "".join(f"2013-01-01 22:00:0{n}+00:00,1.5,{1.4 if n == 2 else 1.6}\n" for n in range(5))
     found, report = ticks([written(tmp_path / "t.csv", TRUEFX + lines)])
-    assert found.ask.tolist() == [1.6, 1.6, 1.5, 1.6, 1.6]
-    assert report.crossed == 1
+    assert len(found) == report.rows == 4 and report.dropped == (("ask below bid", 1),)
+    (example,) = report.examples
+    assert (example.line, example.text) == (4, "2013-01-01 22:00:02+00:00,1.5,1.4")
+    assert example.why == "ask=1.4 is not allowed: at least the bid (1.5)"
 
 
-def test_a_block_of_crossed_quotes_at_the_end_of_good_ones_is_no_swapped_file(tmp_path: Path) -> None:
-    bad = "2013-01-01 22:00:00+00:00,1.5,1.4\n"
-    _, report = ticks([written(tmp_path / "t.csv", TRUEFX + GOOD_TICK * 40 + bad * 39)])
-    assert report.crossed == 39 and report.rows == 79
+def test_a_bar_whose_ask_is_below_the_bid_has_it_raised_and_counted(tmp_path: Path) -> None:
+    bid, ask = side(tmp_path / "b.csv", list(range(9)), 1.0), side(tmp_path / "a.csv", list(range(9)), 1.1)
+    lines = ask.read_text().splitlines()
+    ask.write_text("\n".join([*lines[:3], f"{minute(2)},0.4,0.4,0.4,0.4", *lines[4:]]))
+    found, report = bars([bid, ask])
+    assert report.raised == 1 and report.rows == 9
+    assert found.ask_open[2] == found.open[2] and found.ask_low[2] == found.low[2]
+    found.checked()
 
 
 def test_sides_that_are_swapped_are_refused(tmp_path: Path) -> None:
     bid, ask = side(tmp_path / "b.csv", [1, 2], 1.0), side(tmp_path / "a.csv", [1, 2], 1.1)
-    with pytest.raises(BadFile, match=r"b\.csv: 2 of 2 asks are below their bid: are they swapped\?"):
+    with pytest.raises(BadFile, match=r"b\.csv: 2 of 2 bars have an ask below their bid: are the files swapped\?"):
         bars([ask, bid])
 
 
@@ -150,30 +157,29 @@ def test_sides_that_are_swapped_are_refused(tmp_path: Path) -> None:
 )
 def test_the_first_line_tells_the_format(tmp_path: Path, text: str, name: str) -> None:
     path = written(tmp_path / "t.csv", text)
-    assert format_of(path).name == format_of(path, name).name == name
+    for form in (None, name):
+        assert Import([path] * (2 if name == "fxcm" else 1), Options(form=form)).assumed.startswith(f"{name}: ")
 
 
 @pytest.mark.parametrize("text", ["", "time,bid,ask\n", "# notes\n", "\x00\x01\x02", "2013-01-01 22:00:00,1.1,1.2\n"])
 def test_a_file_of_no_known_format_is_refused_with_what_is_known(tmp_path: Path, text: str) -> None:
     with pytest.raises(BadFile, match=r"t\.csv, line 1: .*fxcm: timestamp,open,high,low,close; histdata: .*truefx: "):
-        format_of(written(tmp_path / "t.csv", text))
+        Import([written(tmp_path / "t.csv", text)])
 
 
 def test_a_named_format_must_be_known_and_be_that_of_the_file(tmp_path: Path) -> None:
     path = written(tmp_path / "t.csv", TRUEFX)
-    with pytest.raises(InvalidField, match="format='csv' is not allowed: one of fxcm, histdata, truefx"):
-        format_of(path, "csv")
+    with pytest.raises(InvalidField, match="format='xml' is not allowed: one of fxcm, histdata, "):
+        Import([path], Options(form="xml"))
     with pytest.raises(BadFile, match="line 1: 'timestamp,bid,ask' is not allowed"):
-        format_of(path, "fxcm")
+        Import([path], Options(form="fxcm"))
 
 
 def test_a_side_without_the_other_and_a_tick_file_with_another_are_refused(tmp_path: Path) -> None:
     bid, tick = side(tmp_path / "b.csv", [1], 1.0), written(tmp_path / "t.csv", TRUEFX)
     with pytest.raises(BadFile, match=r"fxcm is two files, the bid's and then the ask's; 1 given: .*b\.csv"):
         Import([bid])
-    with pytest.raises(BadFile, match="truefx is one file with bid and ask; 2 given"):
-        Import([tick, tick])
-    with pytest.raises(BadFile, match=r"t\.csv, line 1"):
+    with pytest.raises(BadFile, match=r"b\.csv is fxcm, .*t\.csv is truefx: import files of one format at a time"):
         Import([bid, tick])
 
 
@@ -188,20 +194,20 @@ def test_a_side_without_the_other_and_a_tick_file_with_another_are_refused(tmp_p
         (
             GOOD_TICK,
             "2013-13-01 22:00:01+00:00,1.1,1.2",
-            "timestamp='2013-13-01 22:00:01+00:00' is not allowed",
+            "time='2013-13-01 22:00:01+00:00' is not allowed",
         ),
         (GOOD_TICK, "2013-01-01 22:00:01+00:00,1.1", "2 fields, where truefx has 3: timestamp,bid,ask"),
         (GOOD_TICK, "2013-01-01 22:00:01+00:00,1.1,1.2,9", "4 fields, where truefx has 3"),
         (
             GOOD_OLD,
             "20200230 170000065,1.1,1.2,0",
-            "timestamp='20200230 170000065' is not allowed: a time like",
+            "time='20200230 170000065' is not allowed: a time like",
         ),
-        (GOOD_OLD, "20200101 246000065,1.1,1.2,0", "timestamp='20200101 246000065' is not allowed"),
-        (GOOD_OLD, "20200101x170000065,1.1,1.2,0", "timestamp='20200101x170000065' is not allowed"),
-        (GOOD_OLD, "2020010a 170000065,1.1,1.2,0", "timestamp='2020010a 170000065' is not allowed"),
-        (GOOD_OLD, "20200101 17000065,1.1,1.2,0", "timestamp='20200101 17000065' is not allowed"),
-        (GOOD_OLD, "20200101 170000065,1.1,1.2,x", "volume='x' is not allowed: a number"),
+        (GOOD_OLD, "20200101 246000065,1.1,1.2,0", "time='20200101 246000065' is not allowed"),
+        (GOOD_OLD, "20200101x170000065,1.1,1.2,0", "time='20200101x170000065' is not allowed"),
+        (GOOD_OLD, "2020010a 170000065,1.1,1.2,0", "time='2020010a 170000065' is not allowed"),
+        (GOOD_OLD, "20200101 17000065,1.1,1.2,0", "time='20200101 17000065' is not allowed"),
+        (GOOD_OLD, "20200101 170000065,1.1,1.2,x", "volume='x' is not allowed: a number of at least 0"),
         (GOOD_OLD, "20200101 170000065,0,1.2,0", "bid='0' is not allowed"),
     ],
 )
@@ -209,11 +215,16 @@ def test_a_bad_line_is_named_with_its_number_field_and_what_is_allowed(
     tmp_path: Path, good: str, bad: str, text: str
 ) -> None:
     header = TRUEFX if good is GOOD_TICK else ""
-    path = written(tmp_path / "t.csv", header + good * 20 + "\n" + bad + "\n" + good * 5)
+    lines = [good.replace("1.1,", f"1.1{n:02},") for n in range(25)]
+    path = written(tmp_path / "t.csv", "".join([header, *lines[:20], "\n", bad, "\n", *lines[20:]]))
     with pytest.raises(BadFile) as caught:
-        ticks([path])
+        ticks([path], strict=True)
     number = 22 + bool(header)  # the empty line above it counts
     assert f"t.csv, line {number}: {text}" in str(caught.value)
+    found, report = ticks([path])
+    assert len(found) == 25 and report.faults == 1
+    assert (report.examples[0].line, report.examples[0].text) == (number, bad)
+    assert text in report.examples[0].why
 
 
 @pytest.mark.parametrize(
@@ -221,24 +232,23 @@ def test_a_bad_line_is_named_with_its_number_field_and_what_is_allowed(
     [
         (f"{minute(31)},1.0,0.9,0.8,0.85", "high=0.9 is not allowed: at least open and close"),
         (f"{minute(31)},1.0,1.9,1.1,1.2", "low=1.1 is not allowed: at most open and close"),
-        (f"{minute(30)},1.0,1.9,0.5,1.2", f"timestamp='{minute(30)}' is not allowed: bars in the order of time"),
-        (f"{minute(2)},1.0,1.9,0.5,1.2", f"timestamp='{minute(2)}' is not allowed: bars in the order of time"),
+        (f"{minute(30)},1.0,1.9,0.5,1.2", "time is not allowed: bars in the order of time, one for a minute"),
+        (f"{minute(2)},1.0,1.9,0.5,1.2", "time is not allowed: bars in the order of time, one for a minute"),
+        (f"{minute(31)[:17]}30+00:00,1.0,1.9,0.5,1.2", "time is not allowed: a whole minute"),
     ],
 )
 def test_bars_that_cannot_be_or_go_back_in_time_are_named(tmp_path: Path, bad: str, text: str) -> None:
     bid = side(tmp_path / "b.csv", list(range(31)), 1.0)
     bid.write_text(bid.read_text() + bad + "\n")
     with pytest.raises(BadFile) as caught:
-        bars([bid, side(tmp_path / "a.csv", list(range(40)), 1.1)])
+        bars([bid, side(tmp_path / "a.csv", list(range(40)), 1.1)], strict=True)
     assert f"b.csv, line 33: {text}" in str(caught.value)
 
 
-def test_what_only_the_fast_parser_refuses_still_ends_in_one_error_with_the_file(tmp_path: Path) -> None:
-    mixed = GOOD_TICK + "2013-01-01 22:00:01,1.1,1.2\n"  # a time without an offset among times with one
-    path = written(tmp_path / "t.csv", TRUEFX + mixed)
-    assert first_fault(path, format_of(path)) is None
-    with pytest.raises(BadFile, match=r"t\.csv: "):
-        ticks([path])
+def test_times_with_and_without_an_offset_may_stand_in_one_file(tmp_path: Path) -> None:
+    mixed = GOOD_TICK + "2013-01-01 22:00:01,1.1,1.2\n2013-01-02T00:00:02.5+02:00,1.1,1.2\n"
+    found, _ = ticks([written(tmp_path / "t.csv", TRUEFX + mixed)], timezone="UTC")
+    assert np.diff(found.time).tolist() == [SECOND, 3 * SECOND // 2]
 
 
 def test_a_file_with_nothing_but_its_header_is_refused(tmp_path: Path) -> None:
@@ -262,28 +272,43 @@ def test_the_report_counts_what_is_odd(tmp_path: Path) -> None:
         "2024-01-03 10:00:00+00:00,1.0,1.1",  # a duplicate
         "2024-01-03 10:00:00+00:00,1.001,1.1",  # none: another price
         "2024-01-03 10:00:05+00:00,1.2,1.3",  # a spike
-        "2024-01-03 10:00:04+00:00,1.2,1.3",  # out of order
-        "2024-01-03 12:00:00+00:00,1.2,1.3",  # a gap
-        "2024-01-05 21:59:00+00:00,1.2,1.3",  # the longest gap
-        "2024-01-07 22:00:00+00:00,1.2,1.1",  # none: a weekend; crossed
+        "2024-01-03 10:00:04+00:00,1.001,1.1",  # out of order
+        "2024-01-03 12:00:00+00:00,1.001,1.1",  # a gap
+        "2024-01-05 21:59:00+00:00,1.2,1.2",  # the longest gap; a shock; without a spread
+        "2024-01-07 22:00:00+00:00,1.2,1.1",  # crossed
+        "2024-01-07 22:00:01+00:00,1.2,1.3",  # none: a weekend
     ]
     _, report = ticks([written(tmp_path / "t.csv", TRUEFX + "\n".join(lines))])
-    noon = int(np.datetime64("2024-01-03T12:00", "ns").astype(np.int64))
+    at = {text: int(np.datetime64(text, "ns").astype(np.int64)) for text in ("2024-01-03T10:00", "2024-01-03T12:00")}
+    ten, noon = at.values()
     assert report == Report(
-        rows=8,
-        first=noon - 7200 * SECOND,
-        last=int(np.datetime64("2024-01-07T22:00", "ns").astype(np.int64)),
+        rows=7,
+        first=ten,
+        last=int(np.datetime64("2024-01-07T22:00:01", "ns").astype(np.int64)),
+        dropped=(("ask below bid", 1),),
+        examples=report.examples,
         out_of_order=1,
         duplicates=1,
-        crossed=1,
+        flat=1,
         gaps=2,
-        longest_gap=(57 * 60 + 59) * 60 * SECOND,
-        longest_gap_at=noon,
+        longest_gaps=((noon, noon + (57 * 60 + 59) * MINUTE), (ten + 4 * SECOND, noon)),
         spikes=1,
+        first_spikes=(ten + 5 * SECOND,),
     )
 
 
 def test_a_bar_that_is_too_wide_is_a_spike(tmp_path: Path) -> None:
-    wide = written(tmp_path / "b.csv", FXCM + f"{minute(0)},1.0,1.0,1.0,1.0\n{minute(1)},1.0,1.02,1.0,1.0\n")
-    narrow = written(tmp_path / "a.csv", FXCM + f"{minute(0)},1.1,1.1,1.1,1.1\n{minute(1)},1.1,1.1,1.1,1.1\n")
-    assert bars([wide, narrow])[1].spikes == 1
+    def file(name: str, price: float, high: float) -> Path:
+        rows = [f"{minute(n)},{price},{high if n == 1 else price},{price},{price}" for n in range(3)]
+        return written(tmp_path / name, FXCM + "\n".join(rows) + "\n")
+
+    assert bars([file("b.csv", 1.0, 1.02), file("a.csv", 1.1, 1.1)])[1].spikes == 1
+
+
+@pytest.mark.parametrize(("move", "spikes"), [(0.02, 0), (0.00001, 1)])
+def test_what_counts_as_a_spike_is_told_by_how_the_market_usually_moves(move: float, spikes: int) -> None:
+    bid = 1.0 + np.arange(400) % 2 * move
+    bid[300] += 0.02
+    survey = Survey()
+    survey.add(Quotes(time=START + np.arange(400) * SECOND, bid=bid, ask=bid + 0.1))
+    assert survey.report().spikes == spikes

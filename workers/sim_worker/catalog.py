@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -16,7 +17,8 @@ import numpy as np
 
 from mas_router.errors import DataMissing, InvalidField
 from sim_worker.bars import DAY, minute_bars, period_starts
-from sim_worker.month_file import GROUP, KINDS, SYNTHETIC, Note, load, read_note, save
+from sim_worker.file_lock import locked
+from sim_worker.month_file import DRAFT, GROUP, KINDS, SYNTHETIC, CatalogError, Note, draft, load, read_note
 from sim_worker.quotes import Bars, Quotes
 from sim_worker.stretch import Stretch, months
 
@@ -39,6 +41,11 @@ class Entry:
     sources: tuple[str, ...]
     imported_at: int
 
+    @property
+    def folder(self) -> str:
+        """The name of the kind's folder, which tells synthetic rows apart."""
+        return self.kind + (SYNTHETIC if self.synthetic else "")
+
 
 class Catalog:
     """The quotes in a directory. Needs pyarrow."""
@@ -47,17 +54,48 @@ class Catalog:
         self.directory = directory
 
     def write(self, symbol: str, chunks: Iterable[Bars | Quotes], source: str, imported_at: int) -> int:
-        """Add rows, month by month, and return how many there were.
+        """Add the rows of one source, and return how many there were. See `Addition`."""
+        with self.adding(symbol, imported_at) as addition:
+            return addition.write(chunks, source)
 
-        Where the catalog has rows of the same time, the new ones replace them, so that the same file may be imported
-        twice. Rows of one chunk or several may be out of order; a month is held in memory. `imported_at` is in UTC ns.
+    @contextmanager
+    def adding(self, symbol: str, imported_at: int) -> Iterator[Addition]:
+        """Add rows to a symbol; they are there when the block ends, and nothing is changed if it ends in an error.
+
+        `imported_at` is in UTC ns. CatalogError while another process adds to the symbol.
         """
         _check_symbol(symbol)
-        rows = 0
-        for month in _by_month(chunks):
-            self._merge(symbol, month, source, imported_at)
-            rows += len(month)
-        return rows
+        folder = self._folder(symbol)
+        with locked(folder / "lock") as alone:
+            if not alone:
+                raise CatalogError(f"{folder} is being written by another process; try again when it is done")
+            addition = Addition(folder, symbol, imported_at)
+            try:
+                yield addition
+                addition.commit()
+            finally:
+                addition.discard()
+
+    def remove(self, symbol: str, names: Iterable[str]) -> int:
+        """Take away all rows of a symbol of these kinds (names of folders), and return how many files that were."""
+        _check_symbol(symbol)
+        paths = [path for name in names for path in months(self._folder(symbol) / name)]
+        for path in paths:
+            path.unlink()
+        for name in names:
+            self._tidy(self._folder(symbol) / name)
+        self._tidy(self._folder(symbol))
+        return len(paths)
+
+    def _tidy(self, folder: Path) -> None:
+        """Take away a folder in which nothing but drafts and a lock is left."""
+        if not folder.is_dir() or months(folder) or any(path.is_dir() for path in folder.iterdir()):
+            return
+        for path in folder.iterdir():
+            if path.name == "lock" or path.name.endswith(DRAFT):
+                path.unlink()
+        if not any(folder.iterdir()):
+            folder.rmdir()
 
     def read(self, symbol: str, since: int, until: int) -> Bars | Quotes:
         """What bars of since <= time < until are made of: M1 bars, else ticks, else synthetic M1 bars.
@@ -103,7 +141,7 @@ class Catalog:
         if until <= since:
             raise InvalidField("until", _text(until), f"a time after since ({_text(since)})")
         for name in names:
-            stretch = Stretch(self._folder(symbol, name), symbol, since, until)
+            stretch = Stretch(self._folder(symbol) / name, symbol, since, until)
             if stretch.covers():
                 return stretch
         raise DataMissing(self._explain(symbol, since, until, names))
@@ -120,36 +158,78 @@ class Catalog:
 
     def _holding(self, symbol: str, name: str, since: int, until: int) -> str:
         """What there is of one kind, and what the range lacks, in words."""
-        entry = _entry(self._folder(symbol, name))
+        entry = _entry(self._folder(symbol) / name)
         if entry is None:
             return ""
-        stretch = Stretch(self._folder(symbol, name), symbol, since, until)
+        stretch = Stretch(self._folder(symbol) / name, symbol, since, until)
         hole = stretch.hole() if stretch.count() else None
         lacks = f", but not {_text(hole[0])} to {_text(hole[1])}" if hole else ""
         return f"{name} from {_text(entry.first)} to {_text(entry.last)}{lacks}"
 
-    def _merge(self, symbol: str, new: Bars | Quotes, source: str, imported_at: int) -> None:
-        """Put rows of one month into its file. New rows take the place of old ones of the same time."""
-        path = self._path(symbol, new)
-        sources = {source}
-        if path.exists():
-            sources |= set(read_note(path).sources)
-            old = load(path, symbol)
-            place = np.minimum(np.searchsorted(new.time, old.time), len(new) - 1)
-            new = _sorted(_joined([old[new.time[place] != old.time], new]))
-        first, last = int(new.time[0]), int(new.time[-1])
-        note = Note(symbol, tuple(sorted(sources)), new.synthetic, imported_at, len(new), first, last)
-        save(path, new.checked(), note)
+    def stretch(self, entry: Entry) -> Stretch:
+        """All rows of an entry."""
+        return Stretch(self._folder(entry.symbol) / entry.folder, entry.symbol, entry.first, entry.last + 1)
 
-    def _folder(self, symbol: str, name: str) -> Path:
+    def drafts(self) -> list[Path]:
+        """What imports have left behind that were killed; the next import of the same months takes their place."""
+        return sorted(self.directory.glob(f"symbol=*/*/*{DRAFT}"))
+
+    def _folder(self, symbol: str) -> Path:
         # "symbol=" keeps the name from being one that Windows reserves, such as the ticker PRN; a final dot, which
         # Windows would drop, and all that is no letter or digit is spelled as %2E is.
-        return self.directory / f"symbol={quote(symbol, safe='').replace('.', '%2E')}" / name
+        return self.directory / f"symbol={quote(symbol, safe='').replace('.', '%2E')}"
 
-    def _path(self, symbol: str, rows: Bars | Quotes) -> Path:
+
+class Addition:
+    """Rows on their way into a symbol's folder, month by month, as drafts beside the files.
+
+    Where the catalog, or what was written before, has rows of the same time, the new ones replace them, so that the
+    same file may be imported twice. Rows of one source may be out of order; a month is held in memory.
+    """
+
+    def __init__(self, folder: Path, symbol: str, imported_at: int) -> None:
+        self._root, self._symbol, self._imported_at = folder, symbol, imported_at
+        self._drafts: dict[Path, Path] = {}
+
+    def write(self, chunks: Iterable[Bars | Quotes], source: str) -> int:
+        """Add the rows of one source, and return how many there were."""
+        rows = 0
+        for month in _by_month(chunks):
+            self._merge(month, source)
+            rows += len(month)
+        return rows
+
+    def commit(self) -> None:
+        """Put the drafts in their places, each in one step."""
+        for path in sorted(self._drafts):
+            self._drafts[path].replace(path)
+            del self._drafts[path]
+
+    def discard(self) -> None:
+        """Take away what is not in its place."""
+        for written in self._drafts.values():
+            written.unlink(missing_ok=True)
+
+    def _merge(self, new: Bars | Quotes, source: str) -> None:
+        """Put rows of one month into its draft. New rows take the place of old ones of the same time."""
+        path = self._path(new)
+        present = self._drafts.get(path, path)
+        sources = {source}
+        if present.exists():
+            known = read_note(present).sources
+            sources |= set(known)
+            old = load(present, self._symbol)
+            new = _merged(old, new)
+            if source in known and _equal(old, new):
+                return  # it is in already
+        first, last = int(new.time[0]), int(new.time[-1])
+        note = Note(self._symbol, tuple(sorted(sources)), new.synthetic, self._imported_at, len(new), first, last)
+        self._drafts[path] = draft(path, new.checked(), note)
+
+    def _path(self, rows: Bars | Quotes) -> Path:
         kind = "m1" if isinstance(rows, Bars) else "ticks"
         month = np.datetime64(int(rows.time[0]), "ns").astype("M8[M]")
-        return self._folder(symbol, kind + (SYNTHETIC if rows.synthetic else "")) / f"{month}.parquet"
+        return self._root / (kind + (SYNTHETIC if rows.synthetic else "")) / f"{month}.parquet"
 
 
 # ---- tables --------------------------------------------------------------------------------------------------------
@@ -178,6 +258,16 @@ def _ticks(rows: Bars | Quotes) -> Quotes:
     if not isinstance(rows, Quotes):
         raise TypeError("a file of ticks holds bars")
     return rows
+
+
+def _merged(old: Bars | Quotes, new: Bars | Quotes) -> Bars | Quotes:
+    place = np.minimum(np.searchsorted(new.time, old.time), len(new) - 1)
+    return _sorted(_joined([old[new.time[place] != old.time], new]))
+
+
+def _equal(one: Bars | Quotes, other: Bars | Quotes) -> bool:
+    mine, theirs = one.columns(), other.columns()
+    return mine.keys() == theirs.keys() and all(np.array_equal(mine[name], theirs[name]) for name in mine)
 
 
 def _sorted(rows: Bars | Quotes) -> Bars | Quotes:

@@ -18,19 +18,20 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
 from mas_router.errors import InvalidField, MasError
 from sim_worker.bars import DAY
 from sim_worker.catalog import Catalog, Entry
-from sim_worker.formats import FORMATS
-from sim_worker.importers import Import
+from sim_worker.data_text import gap, kind, moment, sources, summary, table
+from sim_worker.formats import NAMES
+from sim_worker.importers import Import, Options
+from sim_worker.month_file import GROUP, KINDS, SYNTHETIC, CatalogError
 from sim_worker.quotes import Bars, Quotes
-from sim_worker.survey import Report
+from sim_worker.survey import GAP, Survey
 from sim_worker.symbols import find_symbol
 from sim_worker.synthetic import synthetic_bars, synthetic_quotes
 
-app = typer.Typer(name="data", help="Quotes for backtests: import, list, make up.", no_args_is_help=True)
+app = typer.Typer(name="data", help="Quotes for backtests: import, list, check, make up.", no_args_is_help=True)
 
 Directory = Annotated[
     Path | None,
@@ -38,28 +39,62 @@ Directory = Annotated[
 ]
 #: `mas data synth` works in stretches of so many days.
 STRETCH = 7
+#: Without a terminal, progress is told every so many seconds.
+EVERY = 5.0
+#: So many gaps are listed.
+SHOWN = 10
+FOLDERS = (*KINDS, *(name + SYNTHETIC for name in KINDS))
 
 
 @app.command("import")
 def import_(
-    files: Annotated[list[Path], typer.Argument(help="The file; for bars of one side each, the bid's and the ask's.")],
+    files: Annotated[
+        list[Path],
+        typer.Argument(help="Files, .gz, .zip or directories of one format; for fxcm the bid's and the ask's file."),
+    ],
     symbol: Annotated[str, typer.Option(help="What the quotes are of, such as GBPUSD.")],
-    form: Annotated[
-        str | None, typer.Option("--format", help=f"{', '.join(FORMATS)}; else the first line decides.")
+    form: Annotated[str | None, typer.Option("--format", help=f"{', '.join(NAMES)}; else the content decides.")] = None,
+    timezone: Annotated[
+        str | None,
+        typer.Option(help="Of times without an offset, in place of the format's: Europe/Athens, +02:00, NY+7."),
     ] = None,
+    columns: Annotated[
+        str, typer.Option(help="Of format csv, by name or number: time=Date,bid=Bid,ask=Ask or time=1,open=2,...")
+    ] = "",
+    delimiter: Annotated[str, typer.Option(help="Between the columns of format csv; tab for a tab.")] = ",",
+    time_format: Annotated[
+        str, typer.Option(help="Of format csv: iso, s, ms, us, ns, or such as '%d.%m.%Y %H:%M:%S.%f'.")
+    ] = "iso",
+    spread: Annotated[
+        float | None, typer.Option(help="In points, for bars of one side, in place of the file's or the symbol's.")
+    ] = None,
+    digits: Annotated[int | None, typer.Option(help="The decimals of a point, if not those of the symbol.")] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Refuse files with a row that would be left out.")] = False,
     data: Directory = None,
 ) -> None:
-    """Add the quotes of a CSV file to the catalog.
+    """Add the quotes of files to the catalog.
 
-    Importing a file again changes nothing. If a line of it is wrong, the months before that line may be in already.
+    Rows of the same time are replaced, so importing a file again changes nothing. Nothing is changed if it fails.
     """
+    options = Options(
+        symbol=symbol,
+        form=form,
+        columns=columns,
+        delimiter="\t" if delimiter in ("tab", "\\t") else delimiter,
+        time_format=time_format,
+        timezone=timezone,
+        digits=digits,
+        spread=spread,
+        strict=strict,
+    )
     with _one_line_errors():
-        catalog = Catalog(_directory(data))
-        source = " + ".join(path.name for path in files)
-        with _bar(f"importing {source}") as progress:
-            job = Import(files, form, progress)
-            catalog.write(symbol, job, source, time.time_ns())
-        typer.echo(_summary(symbol, job.report))
+        with _bar(f"importing {files[0].name}") as progress:
+            job = Import(files, options, progress)
+            with Catalog(_directory(data)).adding(symbol, time.time_ns()) as addition:
+                for name, tables in job.parts():
+                    addition.write(tables, name)
+        typer.echo(f"read as {job.assumed}")
+        typer.echo(summary(symbol, job.report))
 
 
 @app.command("list")
@@ -74,9 +109,98 @@ def list_(
         if as_json:
             typer.echo(json.dumps([asdict(entry) for entry in entries]))
         elif entries:
-            Console().print(_table(entries))
+            Console().print(table(entries))
         else:
             typer.echo(f"{directory} has no quotes yet: mas data import --help")
+
+
+@app.command()
+def show(
+    symbol: Annotated[str, typer.Argument(help="A symbol of the catalog.")],
+    data: Directory = None,
+) -> None:
+    """Show what there is of a symbol: ranges, rows, sources, and the gaps of more than an hour."""
+    with _one_line_errors():
+        catalog = Catalog(_directory(data))
+        for entry in _entries(catalog, symbol):
+            gaps = list(catalog.stretch(entry).gaps(GAP))
+            typer.echo(f"{entry.symbol}, {kind(entry)}: {entry.rows} rows in {entry.months} months,")
+            typer.echo(
+                f"  from {moment(entry.first)} to {moment(entry.last)} UTC, imported {moment(entry.imported_at)}"
+            )
+            typer.echo(f"  sources: {sources(entry, 20)}")
+            typer.echo(f"  gaps above one hour of the Forex week: {len(gaps) or 'none'}")
+            for ends in gaps[:SHOWN]:
+                typer.echo(f"    {gap(ends)}")
+            if len(gaps) > SHOWN:
+                typer.echo(f"    and {len(gaps) - SHOWN} more")
+
+
+@app.command()
+def check(
+    symbol: Annotated[str | None, typer.Argument(help="Only this symbol.")] = None,
+    data: Directory = None,
+) -> None:
+    """Read every row again, and tell what is odd. Exit code 1 if a file is damaged."""
+    with _one_line_errors():
+        catalog = Catalog(_directory(data))
+        for path in catalog.drafts():
+            typer.echo(f"{path}: left behind by an import that was stopped, or in the making")
+        damaged = False
+        for entry in _entries(catalog, symbol):
+            damaged |= not _sound(catalog, entry)
+    if damaged:
+        raise typer.Exit(1)
+
+
+def _sound(catalog: Catalog, entry: Entry) -> bool:
+    """Whether all rows of an entry can be read and are as quotes must be. Says what is odd."""
+    survey = Survey()
+    try:
+        for rows in catalog.stretch(entry).chunks(GROUP):
+            survey.add(rows.checked())
+        if survey.report().rows != entry.rows:
+            raise CatalogError(f"{survey.report().rows} rows, where the notes of the files say {entry.rows}")
+    except (CatalogError, InvalidField) as error:
+        typer.echo(f"{entry.symbol}, {kind(entry)}: damaged: {error}", err=True)
+        return False
+    typer.echo(summary(f"{entry.symbol}, {kind(entry)}", survey.report()))
+    return True
+
+
+@app.command()
+def remove(
+    symbol: Annotated[str, typer.Argument(help="A symbol of the catalog.")],
+    only: Annotated[str | None, typer.Option("--kind", help=f"Only {', '.join(FOLDERS)}; else all kinds.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    data: Directory = None,
+) -> None:
+    """Remove a symbol's quotes from the catalog. The files that they came from are not touched."""
+    with _one_line_errors():
+        if only not in (None, *FOLDERS):
+            raise InvalidField("kind", only, f"one of {', '.join(FOLDERS)}")
+        catalog = Catalog(_directory(data))
+        entries = [entry for entry in _entries(catalog, symbol) if only in (None, entry.folder)]
+        if not entries:
+            raise CatalogError(f"{catalog.directory} has no {only} of {symbol}")
+        what = ", ".join(f"{entry.rows} rows of {kind(entry)}" for entry in entries)
+        if not yes and not typer.confirm(f"Remove {what} of {symbol}?"):
+            raise CatalogError("nothing is removed; --yes removes without asking")
+        catalog.remove(symbol, [entry.folder for entry in entries])
+        typer.echo(f"{symbol}: removed {what}")
+
+
+def _entries(catalog: Catalog, symbol: str | None) -> list[Entry]:
+    """What there is of a symbol, or of all. CatalogError, naming what to do, for a symbol that is not there."""
+    entries = catalog.entries()
+    found = [entry for entry in entries if symbol in (None, entry.symbol)]
+    if symbol is not None and not found:
+        have = ", ".join(sorted({entry.symbol for entry in entries})) or "nothing"
+        raise CatalogError(
+            f"{catalog.directory} has no quotes of {symbol}, only of: {have}. Fill it with: mas data import FILE "
+            f"--symbol {symbol} | or with made-up prices: mas data synth {symbol} --from DAY --to DAY"
+        )
+    return found
 
 
 @app.command()
@@ -121,14 +245,30 @@ def _one_line_errors() -> Iterator[None]:
 
 @contextmanager
 def _bar(text: str, sizes: bool = True) -> Iterator[Callable[[int, int], None]]:
-    """A progress bar on stderr, which is only drawn on a terminal."""
+    """A progress bar on stderr; where that is no terminal, a line now and then."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield _plain_lines(text)
+        return
     columns: list[ProgressColumn] = [TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn()]
     if sizes:
         columns.append(DownloadColumn())
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+    with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task(text, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def _plain_lines(text: str) -> Callable[[int, int], None]:
+    """Progress as a line of text every few seconds."""
+    due = time.monotonic() + EVERY
+
+    def show_line(done: int, total: int) -> None:
+        nonlocal due
+        if time.monotonic() >= due:
+            due = time.monotonic() + EVERY
+            typer.echo(f"{text}: {100 * done // max(1, total)} %", err=True)
+
+    return show_line
 
 
 def _directory(given: Path | None) -> Path:
@@ -146,40 +286,3 @@ def _day(option: str, text: str) -> int:
     if not 1970 < day.year < 2262:
         raise InvalidField(option, text, "a day from 1971 to 2261")
     return int(day.timestamp()) * 1_000_000_000
-
-
-def _text(moment: int) -> str:
-    return f"{datetime.fromtimestamp(moment // 1_000_000_000, UTC):%Y-%m-%d %H:%M}"
-
-
-def _summary(symbol: str, report: Report) -> str:
-    """One line for the rows, and one for what is odd about them, if anything is."""
-    odd = [
-        f"{count} {text}"
-        for count, text in (
-            (report.out_of_order, "rows out of order (sorted)"),
-            (report.duplicates, "duplicates"),
-            (report.crossed, "rows with an ask below the bid (raised to it)"),
-            (report.unpaired, "rows of one side only (left out)"),
-            (report.spikes, "spikes above 1 %"),
-        )
-        if count
-    ]
-    if report.gaps:
-        hours = report.longest_gap / 3_600_000_000_000
-        gap = f"the longest {hours:.1f} h from {_text(report.longest_gap_at)}"
-        odd.append(f"{report.gaps} gaps above one hour, {gap}")
-    line = f"{symbol}: {report.rows} rows from {_text(report.first)} to {_text(report.last)} UTC"
-    return f"{line}\nworth a look: {'; '.join(odd)}" if odd else line
-
-
-def _table(entries: list[Entry]) -> Table:
-    table = Table("symbol", "kind", "from (UTC)", "to (UTC)", "rows", "source", box=None)
-    for column in table.columns[:-1]:
-        column.no_wrap = True
-    for entry in entries:
-        kind = f"{entry.kind}, synthetic" if entry.synthetic else entry.kind
-        table.add_row(
-            entry.symbol, kind, _text(entry.first), _text(entry.last), str(entry.rows), ", ".join(entry.sources)
-        )
-    return table

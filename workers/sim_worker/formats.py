@@ -1,144 +1,213 @@
-"""The CSV formats of quotes, told apart by the first line, and the rules for every line.
+"""The text formats of quotes, told apart by the first line.
 
-All numbers have a decimal point, nothing is quoted:
+- fxcm: M1 bars, one file for the bid and one for the ask, `timestamp,open,high,low,close`, ISO times
+- histdata: ticks, no header, `YYYYMMDD HHMMSSmmm,bid,ask,volume`; Eastern time without daylight saving
+- histdata-m1: M1 bars of the bid, no header, `YYYYMMDD HHMMSS;open;high;low;close;volume`; likewise
+- mt5-bars, mt5-ticks: what MetaTrader 5 exports from its Symbols window, in the time of the trade server
+- truefx: ticks, `timestamp,bid,ask`, ISO times; truefx-pair: ticks, no header, `EUR/USD,YYYYMMDD HH:MM:SS.mmm,bid,ask`
+- csv: columns, separator and times as the caller says
 
-- fxcm: M1 bars, one file for the bid and one for the ask, `timestamp,open,high,low,close`, ISO times in UTC
-- histdata: ticks, no header, `YYYYMMDD HHMMSSmmm,bid,ask,volume`, in Eastern time without daylight saving (UTC-5)
-- truefx: ticks, `timestamp,bid,ask`, ISO times in UTC
+Numbers have a decimal point, nothing is quoted.
 """
 
 from __future__ import annotations
 
-import math
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from pathlib import Path
+from typing import Final
 
 from mas_router.errors import CallerError, InvalidField
+from sim_worker.time_text import check_layout
+
+SIDES: Final = ("open", "high", "low", "close")
+ASKS: Final = tuple(f"ask_{name}" for name in SIDES)
+#: What a column of a file can hold. A price is a finite number above 0, an amount one of at least 0.
+PRICES: Final = ("bid", "ask", "last", *SIDES, *ASKS)
+AMOUNTS: Final = ("volume", "spread")
+ROLES: Final = ("time", "date", *PRICES, *AMOUNTS)
+#: Of these, MetaTrader 5 writes 0 or nothing where a symbol has no deals.
+OPTIONAL: Final = frozenset({"last", *AMOUNTS})
 
 
 class BadFile(CallerError):
     """A file is not what it should be."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Format:
-    """A way to write quotes down. `first` matches the first line, `fields` are the columns."""
+    """A way to write quotes down.
+
+    `columns` are the roles of the columns, "" for one that is passed over. `layouts` are those of `time_text` for the
+    columns date and time. `keeps`: an empty cell means the value of the row above. `header`: the first line holds no
+    row. `zone` is the convention for times without an offset (`zones`).
+    """
 
     name: str
-    fields: tuple[str, ...]
-    first: re.Pattern[str]
+    columns: tuple[str, ...]
     like: str
+    delimiter: str = ","
     header: bool = True
     files: int = 1
+    date_layout: str = "%Y.%m.%d"
+    time_layout: str = "iso"
+    zone: str = "UTC"
+    keeps: bool = False
+
+    @property
+    def ticks(self) -> bool:
+        """Whether the rows are ticks, not bars."""
+        return "bid" in self.columns
+
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """The roles that are numbers, in the order of the file."""
+        return tuple(role for role in self.columns if role in PRICES or role in AMOUNTS)
 
 
-def _headed(name: str, line: str, files: int = 1) -> Format:
-    pattern = re.compile(re.escape(line) + r"\s*$", re.IGNORECASE)
-    return Format(name, tuple(line.split(",")), pattern, line, files=files)
+Tell = Callable[[str], Format | None]
 
 
-FORMATS = {
-    f.name: f
-    for f in (
-        _headed("fxcm", "timestamp,open,high,low,close", files=2),
-        Format(
+def _plain(name: str, pattern: str, columns: str, like: str, **more: object) -> tuple[str, tuple[str, Tell]]:
+    """A format whose first line has a pattern."""
+    form = Format(name=name, columns=tuple(columns.split(",")), like=like, **more)  # type: ignore[arg-type]
+    first = re.compile(pattern, re.IGNORECASE)
+    return name, (form.like, lambda line: form if first.fullmatch(line.rstrip()) else None)
+
+
+_MT5 = {f"<{role.upper()}>": role for role in ("date", "time", "bid", "ask", "last", *SIDES, "spread")}
+
+
+def _mt5(name: str, volume: str, needed: tuple[str, ...], like: str) -> tuple[str, tuple[str, Tell]]:
+    """The formats of MetaTrader 5, whose header names the columns."""
+
+    def tell(line: str) -> Format | None:
+        delimiter = "\t" if "\t" in line else ","
+        names = line.strip().split(delimiter)
+        roles = tuple((_MT5 | {f"<{volume}>": "volume"}).get(name, "") for name in names)
+        if any(role not in roles for role in needed) or not all(re.fullmatch(r"<\w+>", name) for name in names):
+            return None
+        return Format(
+            name=name,
+            columns=roles,
+            like=like,
+            delimiter=delimiter,
+            time_layout="%H:%M:%S.%f",
+            zone="NY+7",
+            keeps=name == "mt5-ticks",
+        )
+
+    return name, (like, tell)
+
+
+_FXCM, _TRUEFX = "timestamp,open,high,low,close", "timestamp,bid,ask"
+_NUMBER = r"[^,;]+"
+#: By name, what the first line looks like, and what makes a Format of a first line of it.
+FORMATS: Final[dict[str, tuple[str, Tell]]] = dict(
+    (
+        _plain("fxcm", _FXCM, "time,open,high,low,close", _FXCM, files=2),
+        _plain(
             "histdata",
-            ("timestamp", "bid", "ask", "volume"),
-            re.compile(r"\d{8} \d{9},[^,]+,[^,]+,[^,]+$"),
+            rf"\d{{8}} \d{{9}}(,{_NUMBER}){{3}}",
+            "time,bid,ask,volume",
             "YYYYMMDD HHMMSSmmm,bid,ask,volume",
             header=False,
+            time_layout="%Y%m%d %H%M%S%L",
+            zone="EST-no-DST",
         ),
-        _headed("truefx", "timestamp,bid,ask"),
+        _plain(
+            "histdata-m1",
+            rf"\d{{8}} \d{{6}}(;{_NUMBER}){{5}}",
+            "time,open,high,low,close,volume",
+            "YYYYMMDD HHMMSS;open;high;low;close;volume",
+            delimiter=";",
+            header=False,
+            time_layout="%Y%m%d %H%M%S",
+            zone="EST-no-DST",
+        ),
+        _mt5(
+            "mt5-bars",
+            "TICKVOL",
+            ("date", "time", *SIDES),
+            "<DATE> <TIME> <OPEN> <HIGH> <LOW> <CLOSE> <TICKVOL> <VOL> <SPREAD>",
+        ),
+        _mt5(
+            "mt5-ticks",
+            "VOLUME",
+            ("date", "time", "bid", "ask"),
+            "<DATE> <TIME> <BID> <ASK> <LAST> <VOLUME> <FLAGS>",
+        ),
+        _plain("truefx", _TRUEFX, "time,bid,ask", _TRUEFX),
+        _plain(
+            "truefx-pair",
+            rf"[A-Z]{{3}}/[A-Z]{{3}},\d{{8}} [\d:.]+(,{_NUMBER}){{2}}",
+            ",time,bid,ask",
+            "EUR/USD,YYYYMMDD HH:MM:SS.mmm,bid,ask",
+            header=False,
+            time_layout="%Y%m%d %H:%M:%S.%f",
+        ),
     )
-}
+)
+#: All that `--format` takes; the last two are not told by a first line.
+NAMES: Final = (*FORMATS, "csv", "dukascopy")
 
 
-def format_of(path: Path, name: str | None = None) -> Format:
-    """The format that a file's first line tells, which must be the named one if one is named."""
-    if name is not None and name not in FORMATS:
-        raise InvalidField("format", name, f"one of {', '.join(FORMATS)}")
-    allowed = [form for form in FORMATS.values() if name in (None, form.name)]
-    with path.open("rb") as file:
-        line = file.readline(200).decode("utf-8-sig", "replace").rstrip("\r\n")
-    for form in allowed:
-        if form.first.match(line):
+def format_of(where: str, head: bytes, name: str | None = None) -> Format:
+    """The format that the first line of a file tells, which must be the named one if one is named."""
+    allowed = {key: value for key, value in FORMATS.items() if name in (None, key)}
+    line = head.split(b"\n", 1)[0].decode("utf-8", "replace").rstrip("\r")
+    for _, tell in allowed.values():
+        if len(line) < 400 and (form := tell(line)) is not None:
             return form
-    known = "; ".join(f"{form.name}: {form.like}" for form in allowed)
-    raise BadFile(f"{path}, line 1: {line[:80]!r} is not allowed: the first line of a format ({known})")
+    known = "; ".join(f"{key}: {like}" for key, (like, _) in allowed.items())
+    more = "" if name else "; for another one say --columns"
+    raise BadFile(f"{where}, line 1: {line[:80]!r} is not allowed: the first line of a format ({known}{more})")
 
 
-def first_fault(path: Path, form: Format) -> BadFile | None:
-    """The first line of a file that is not as its format wants it."""
-    check = _Line(form)
-    with path.open("rb") as file:
-        for number, raw in enumerate(file, 1):
-            line = raw.decode("utf-8-sig", "replace").rstrip("\r\n")
-            if not line or (number == 1 and form.header):
-                continue
-            fault = check.fault(line)
-            if fault:
-                return BadFile(f"{path}, line {number}: {fault}")
-    return None
+def check_name(name: str | None) -> None:
+    """InvalidField if it is not the name of a format."""
+    if name is not None and name not in NAMES:
+        raise InvalidField("format", name, f"one of {', '.join(NAMES)}")
 
 
-class _Line:
-    """The rules for a line, and the time of the line above it."""
-
-    def __init__(self, form: Format) -> None:
-        self._form, self._above = form, ""
-
-    def fault(self, line: str) -> str | None:
-        values = line.split(",")
-        names = self._form.fields
-        if len(values) != len(names):
-            return f"{len(values)} fields, where {self._form.name} has {len(names)}: {self._form.like}"
-        for name, value in zip(names, values, strict=True):
-            allowed = self._wrong(name, value)
-            if allowed:
-                return f"{name}={value[:40]!r} is not allowed: {allowed}"
-        return self._order_fault(values) or self._range_fault(values)
-
-    def _wrong(self, name: str, value: str) -> str | None:
-        """What is allowed in a field, if the value is not."""
-        if name == "timestamp":
-            return self._wrong_time(value)
-        number = _number(value)
-        if name == "volume":
-            return None if math.isfinite(number) else "a number"
-        return None if math.isfinite(number) and number > 0 else "a price, a finite number above 0"
-
-    def _wrong_time(self, value: str) -> str | None:
-        try:
-            if self._form.header:
-                datetime.fromisoformat(value)
-            elif re.fullmatch(r"\d{8} \d{9}", value):
-                datetime.strptime(value + "000+0000", "%Y%m%d %H%M%S%f%z")
-            else:
-                raise ValueError(value)
-        except ValueError:
-            like = "2012-02-01 00:00:00+00:00" if self._form.header else "YYYYMMDD HHMMSSmmm"
-            return f"a time like {like}"
-        return None
-
-    def _order_fault(self, values: list[str]) -> str | None:
-        above, self._above = self._above, values[0]
-        if self._form.files == 2 and values[0] <= above:
-            return f"timestamp={values[0]!r} is not allowed: bars in the order of time (the line above has {above!r})"
-        return None
-
-    def _range_fault(self, values: list[str]) -> str | None:
-        if self._form.files == 1:
-            return None
-        opens, high, low, close = map(float, values[1:])
-        if high < max(opens, close):
-            return f"high={high} is not allowed: at least open and close"
-        return f"low={low} is not allowed: at most open and close" if low > min(opens, close) else None
+# ---- columns that the caller names ---------------------------------------------------------------------------------
 
 
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return math.nan
+def columns_of(text: str) -> dict[str, str]:
+    """`time=Date,bid=2` as roles with the name or the number (from 1) of their column."""
+    pairs = [item.partition("=") for item in text.split(",")]
+    found = {role.strip(): value.strip() for role, _, value in pairs}
+    if len(found) < len(pairs) or any(role not in ROLES or not value for role, value in found.items()):
+        raise InvalidField("columns", text, f"role=column,... once each; a role is one of {', '.join(ROLES)}")
+    if "time" not in found or not ({"bid", "ask"} <= found.keys() or set(SIDES) <= found.keys()):
+        raise InvalidField("columns", text, "time with bid and ask, or with open, high, low and close")
+    if "bid" in found and "open" in found:
+        raise InvalidField("columns", text, "columns of ticks or of bars, not of both")
+    if any(role in found for role in ASKS) and not set(ASKS) <= found.keys():
+        raise InvalidField("columns", text, f"all of {', '.join(ASKS)}, or none")
+    return found
+
+
+def csv_format(where: str, head: bytes, columns: Mapping[str, str], delimiter: str, layout: str) -> Format:
+    """The format of a file whose columns have these names, or these numbers if all of them are numbers."""
+    if len(delimiter) != 1 or delimiter in '."\r\n':
+        raise InvalidField("delimiter", delimiter, "one character that is no point, quote or line end")
+    check_layout(layout)
+    names = head.split(b"\n", 1)[0].decode("utf-8", "replace").rstrip("\r").split(delimiter)
+    header = not all(value.isdecimal() for value in columns.values())
+    roles = [""] * len(names)
+    for role, value in columns.items():
+        place = names.index(value) if header and value in names else int(value) - 1 if not header else -1
+        if not 0 <= place < len(names):
+            raise BadFile(f"{where}, line 1: no column {value!r} for {role}; it has {len(names)}: {names[:20]}")
+        roles[place] = role
+    date_layout, _, time_layout = layout.rpartition("|") if "|" in layout else ("iso", "", layout)
+    return Format(
+        name="csv",
+        columns=tuple(roles),
+        like=delimiter.join(role or "-" for role in roles),
+        delimiter=delimiter,
+        header=header,
+        date_layout=date_layout,
+        time_layout="%H:%M:%S.%f" if "date" in columns and layout == "iso" else time_layout,
+    )

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
-from os import getpid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -29,6 +28,9 @@ SYNTHETIC = "-synthetic"
 
 #: Rows in a row group: what a range is read by, and so what reading one holds in memory (about 20 MB of bars).
 GROUP = 262_144
+
+#: What the name of a file ends in that has not taken its place yet.
+DRAFT = ".tmp"
 
 _KEY = b"mas"
 _REMEDY = "remove it, and import its source again"
@@ -60,17 +62,18 @@ class Note:
     last: int
 
 
-def save(path: Path, rows: Table, note: Note) -> None:
-    """Write beside the file, then take its place: Path.replace is atomic on Windows too."""
+def draft(path: Path, rows: Table, note: Note) -> Path:
+    """Write what is to take the place of a file beside it: Path.replace is atomic then, on Windows too."""
     pq = parquet()
     table = _to_arrow(rows).replace_schema_metadata({_KEY: json.dumps(asdict(note))})
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f"{path.name}.{getpid()}.tmp")
+    written = path.with_name(f"{path.name}{DRAFT}")
     try:
-        pq.write_table(table, draft, compression="zstd", row_group_size=GROUP)
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
+        pq.write_table(table, written, compression="zstd", row_group_size=GROUP)
+    except BaseException:
+        written.unlink(missing_ok=True)
+        raise
+    return written
 
 
 def _to_arrow(rows: Table) -> pa.Table:

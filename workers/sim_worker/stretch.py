@@ -64,6 +64,16 @@ class Stretch:
             above = marks[-1:]
         return None
 
+    def gaps(self, minutes: int) -> Iterator[tuple[int, int]]:
+        """All pauses longer than this many minutes of the Forex week, each from row to row."""
+        above = np.empty(0, np.int64)
+        for marks in self._marks(minutes):
+            marks = np.concatenate((above, marks[marks < self._until]))
+            open_minutes = np.diff(trading_minutes(marks))
+            for place in np.flatnonzero(open_minutes > minutes).tolist():
+                yield int(marks[place]), int(marks[place + 1])
+            above = marks[-1:]
+
     def covers(self) -> bool:
         """Whether there are rows, and no hole in them."""
         return self.hole() is None and self.count() > 0
