@@ -24,6 +24,11 @@ def test_a_market_buy_fills_at_the_ask_and_a_market_sell_at_the_bid():
     assert [p.price_current for p in desk.engine.positions()] == [1.1, 1.1002]
 
 
+@pytest.mark.fidelity(
+    rule="A deal answers 10009 with order, deal, volume and price; its order is FILLED before its deal is reported.",
+    section="1.9",
+    source="book MQL5 Programming for Traders, Trading automation",
+)
 def test_a_market_order_answers_done_and_reports_the_status_before_the_execution():
     desk = Desk()
     desk.quote(1.1, 1.1002)
@@ -40,6 +45,11 @@ def test_a_market_order_answers_done_and_reports_the_status_before_the_execution
     assert status.time == execution.time == execution.deal.time == desk.now
 
 
+@pytest.mark.fidelity(
+    rule="A market order in the history: price_open 0 in market execution, price_current the deal's price.",
+    section="2.13",
+    source="book MQL5 Programming for Traders, Trading automation",
+)
 def test_the_order_of_a_market_order_keeps_price_zero_and_the_execution_price_as_current():
     desk = Desk()
     desk.quote(1.1)
@@ -56,6 +66,11 @@ def test_quotes_are_rounded_to_the_symbols_digits_so_binary_noise_reaches_no_rec
     assert deals(desk.quote(1.0998000000000001))[0].price == 1.0998
 
 
+@pytest.mark.fidelity(
+    rule="A position has the ticket of the order that opened it; deals have numbers of their own.",
+    section="2.13",
+    source="book MQL5 Programming for Traders, Trading automation",
+)
 def test_orders_and_positions_share_numbers_and_deals_have_their_own():
     desk = Desk()
     desk.quote(1.1)
@@ -65,6 +80,12 @@ def test_orders_and_positions_share_numbers_and_deals_have_their_own():
     assert outcome.result.deal != outcome.result.order
 
 
+@pytest.mark.fidelity(
+    rule="Hedging: a deal that names no position opens one.",
+    section="2.12",
+    source="MetaTrader 5 help, Trading Principles",
+    setting="AccountSpec.margin_mode",
+)
 def test_an_opposite_deal_without_a_position_opens_a_second_position_on_a_hedging_account():
     desk = Desk()
     desk.quote(1.1)
@@ -73,6 +94,11 @@ def test_an_opposite_deal_without_a_position_opens_a_second_position_on_a_hedgin
     assert [p.type for p in desk.engine.positions()] == [BUY, SELL]
 
 
+@pytest.mark.fidelity(
+    rule="Hedging: an opposite deal with the position's ticket closes it with one OUT deal.",
+    section="2.12",
+    source="MetaTrader 5 help, Trading Principles",
+)
 def test_closing_by_ticket_realises_the_profit_and_removes_the_position():
     desk = Desk()
     desk.quote(1.1)
@@ -84,6 +110,11 @@ def test_closing_by_ticket_realises_the_profit_and_removes_the_position():
     assert desk.account["balance"] == 10_010.0
 
 
+@pytest.mark.fidelity(
+    rule="A partial close keeps ticket, open price and stop levels; time_update changes with the volume.",
+    section="2.12",
+    source="MQL5 docs, Position Properties",
+)
 def test_a_partial_close_keeps_ticket_price_and_stop_levels():
     desk = Desk()
     desk.quote(1.1)
@@ -103,6 +134,11 @@ def test_a_close_needs_no_symbol_in_the_request():
     assert desk.trade(DEAL, symbol="", type=SELL, volume=0.1, position=ticket).result.retcode == 10009
 
 
+@pytest.mark.fidelity(
+    rule="Closing: own side 10013, too much volume 10038, an unknown position 10036.",
+    section="3",
+    source="MQL5 docs, Trade Server Return Codes",
+)
 @pytest.mark.parametrize(
     ("fields", "retcode"),
     [
@@ -122,6 +158,12 @@ def test_a_close_that_does_not_fit_its_position_is_refused(fields, retcode):
     assert len(desk.engine.positions()) == 1
 
 
+@pytest.mark.fidelity(
+    rule="The smallest volume does not apply to closing.",
+    section="2.10",
+    source="MetaTrader 5 administrator help, Trade",
+    setting="SymbolSpec.volume_min",
+)
 def test_the_minimum_volume_does_not_apply_to_a_close():
     desk = Desk(replace(SYMBOLS["EURUSD"], volume_min=0.1, volume_step=0.01))
     desk.quote(1.1)
@@ -133,8 +175,13 @@ def test_the_minimum_volume_does_not_apply_to_a_close():
 # ---- netting ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.fidelity(
+    rule="Netting, a terminal's log: entries IN, IN, INOUT, OUT; profits 0, 0, 0.16, 0.01; one identifier.",
+    section="2.12",
+    source="book MQL5 Programming for Traders, Trading automation",
+    setting="AccountSpec.margin_mode",
+)
 def test_netting_adds_reverses_and_closes_as_in_a_real_terminals_log():
-    """B:0450: IN, IN, INOUT, OUT; 0, 0, 0.16, 0.01; one position identifier all along."""
     desk = Desk(margin_mode="netting")
     made = []
     for side, volume, price in (
@@ -157,6 +204,11 @@ def test_netting_adds_reverses_and_closes_as_in_a_real_terminals_log():
     assert desk.engine.positions() == []
 
 
+@pytest.mark.fidelity(
+    rule="Netting: the open price is the average by volume, with three more decimals.",
+    section="2.12",
+    source="MetaTrader 5 administrator help, Positions",
+)
 def test_netting_averages_the_open_price_at_three_more_digits():
     desk = Desk(margin_mode="netting")
     desk.quote(1.1005)
@@ -166,6 +218,11 @@ def test_netting_averages_the_open_price_at_three_more_digits():
     assert desk.engine.positions()[0].price_open == 1.10051333
 
 
+@pytest.mark.fidelity(
+    rule="Netting: a reversal keeps the identifier, and takes ticket and stop levels of the order.",
+    section="2.12",
+    source="MQL5 docs, Position Properties",
+)
 def test_a_netting_reversal_keeps_the_identifier_and_takes_the_new_orders_ticket_and_levels():
     desk = Desk(margin_mode="netting")
     desk.quote(1.1)
@@ -176,6 +233,11 @@ def test_a_netting_reversal_keeps_the_identifier_and_takes_the_new_orders_ticket
     assert (position.sl, position.tp, position.magic, position.client_id) == (1.12, 0.0, 2, "b")
 
 
+@pytest.mark.fidelity(
+    rule="Netting: adding replaces the stop levels, reducing keeps them.",
+    section="2.12",
+    source="MetaTrader 5 help, Trading Principles",
+)
 def test_netting_reducing_keeps_levels_and_price_while_adding_replaces_the_levels():
     desk = Desk(margin_mode="netting")
     desk.quote(1.1)
@@ -187,6 +249,11 @@ def test_netting_reducing_keeps_levels_and_price_while_adding_replaces_the_level
     assert (desk.engine.positions()[0].sl, desk.engine.positions()[0].tp) == (0.0, 0.0)
 
 
+@pytest.mark.fidelity(
+    rule="Netting: pending orders net when they trigger.",
+    section="2.12",
+    source="MetaTrader 5 help, Trading Principles",
+)
 def test_a_pending_order_nets_too():
     desk = Desk(margin_mode="netting")
     desk.quote(1.1)
@@ -200,8 +267,12 @@ def test_a_pending_order_nets_too():
 # ---- close by --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.fidelity(
+    rule="Close by, a terminal's log: one order, two OUT_BY deals of -0.04 and 0.00, each at the other's open price.",
+    section="2.14",
+    source="book MQL5 Programming for Traders, Trading automation",
+)
 def test_close_by_gives_the_first_deal_all_of_the_result_as_in_a_real_terminals_log():
-    """B:0450: buy 0.01 @1.08344 by sell 0.01 @1.08340 gives -0.04 and 0.00, with one order."""
     desk = Desk()
     desk.quote(1.08344)
     a = desk.buy(0.01).result.order
@@ -221,8 +292,12 @@ def test_close_by_gives_the_first_deal_all_of_the_result_as_in_a_real_terminals_
     assert outcome.result.deal == first.ticket
 
 
+@pytest.mark.fidelity(
+    rule="Close by, a terminal's log: the larger position survives with its ticket.",
+    section="2.14",
+    source="book MQL5 Programming for Traders, Trading automation",
+)
 def test_close_by_leaves_the_larger_position_which_then_closes_as_usual():
-    """B:0452: A buy 0.01 @1.10947, B sell 0.02 @1.10964."""
     desk = Desk()
     desk.quote(1.10947)
     a = desk.buy(0.01).result.order
@@ -250,6 +325,11 @@ def test_close_by_of_the_smaller_by_the_larger_and_the_other_way_round_pay_the_s
     assert results == [10.0, 10.0]
 
 
+@pytest.mark.fidelity(
+    rule="Close by needs two opposite positions of a symbol, on a hedging account.",
+    section="2.12",
+    source="MQL5 docs, ENUM_TRADE_REQUEST_ACTIONS",
+)
 def test_close_by_needs_two_opposite_positions_of_one_symbol_on_a_hedging_account():
     desk = Desk()
     desk.quote(1.1)
@@ -265,6 +345,11 @@ def test_close_by_needs_two_opposite_positions_of_one_symbol_on_a_hedging_accoun
 # ---- stop levels of positions ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.fidelity(
+    rule="Levels of a long fire at the bid, of a short at the ask; the order says so in reason and comment.",
+    section="2.3",
+    source="MetaTrader 5 help, Trading Principles",
+)
 @pytest.mark.parametrize(
     ("side", "levels", "bid", "ask", "reason", "price"),
     [
@@ -296,6 +381,11 @@ def test_the_spread_alone_triggers_no_level_of_the_other_side():
     assert desk.quote(1.0991, 1.1019) == []  # bid above the long's SL, ask below the short's SL
 
 
+@pytest.mark.fidelity(
+    rule="The stop loss is looked at before the take profit.",
+    section="2.2",
+    source="MetaTrader 5 server API, Request Processing on the Server",
+)
 def test_the_stop_loss_wins_when_a_level_of_each_kind_is_reached_on_one_tick():
     desk = Desk(margin_mode="netting")
     desk.quote(1.1)
@@ -306,6 +396,11 @@ def test_the_stop_loss_wins_when_a_level_of_each_kind_is_reached_on_one_tick():
     assert deal.reason == 4
 
 
+@pytest.mark.fidelity(
+    rule="SLTP replaces both levels, writes no record, and leaves time_update alone.",
+    section="2.13",
+    source="book MQL5 Programming for Traders, Trading automation",
+)
 def test_changing_levels_replaces_both_and_writes_no_record():
     desk = Desk()
     desk.quote(1.1)
@@ -320,6 +415,11 @@ def test_changing_levels_replaces_both_and_writes_no_record():
     assert len(desk.engine.history_orders()) == 1
 
 
+@pytest.mark.fidelity(
+    rule="Stop levels are measured from the market, not from the open price.",
+    section="2.3",
+    source="MQL5 article 2555",
+)
 def test_a_stop_loss_may_go_beyond_break_even():
     desk = Desk()
     desk.quote(1.1)
@@ -330,6 +430,11 @@ def test_a_stop_loss_may_go_beyond_break_even():
     assert (deal.reason, deal.profit) == (4, 49.0)
 
 
+@pytest.mark.fidelity(
+    rule="SLTP: an unknown position 10036, levels that it has already 10025.",
+    section="3",
+    source="MQL5 docs, Trade Server Return Codes",
+)
 def test_levels_of_an_unknown_position_answer_position_closed_and_equal_levels_no_changes():
     desk = Desk()
     desk.quote(1.1)

@@ -52,6 +52,11 @@ MARKET_FAULTS: list[tuple[int, dict[str, Any]]] = [
 ]
 
 
+@pytest.mark.fidelity(
+    rule="Of several faults of a deal the one that the server checks first is the answer.",
+    section="2.1",
+    source="MetaTrader 5 server API, Request Processing on the Server",
+)
 @pytest.mark.parametrize("count", range(1, len(MARKET_FAULTS) + 1))
 def test_of_several_faults_of_a_market_order_the_earliest_check_answers(count):
     fields: dict[str, Any] = {"action": DEAL, "type": BUY, "volume": 0.1}
@@ -76,6 +81,11 @@ PENDING_FAULTS: list[tuple[int, dict[str, Any]]] = [
 ]
 
 
+@pytest.mark.fidelity(
+    rule="Of several faults of a pending order the one that the server checks first is the answer.",
+    section="2.1",
+    source="MetaTrader 5 server API, Request Processing on the Server",
+)
 @pytest.mark.parametrize("count", range(1, len(PENDING_FAULTS) + 1))
 def test_of_several_faults_of_a_pending_order_the_earliest_check_answers(count):
     fields: dict[str, Any] = {"action": PENDING, "type": BUY_LIMIT, "volume": 0.1, "price": 1.09, "type_filling": 2}
@@ -88,6 +98,11 @@ def test_of_several_faults_of_a_pending_order_the_earliest_check_answers(count):
 # ---- request, symbol, account ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.fidelity(
+    rule="Without a quote there are no prices.",
+    section="3",
+    source="MQL5 docs, Trade Server Return Codes",
+)
 def test_a_symbol_without_a_quote_has_no_prices():
     desk = Desk()
     outcome = desk.buy(0.1)
@@ -119,6 +134,12 @@ def test_request_ids_count_up():
     assert [desk.buy(v).result.request_id for v in (0.1, 1000.0, 0.1)] == [1, 2, 3]
 
 
+@pytest.mark.fidelity(
+    rule="The symbol's trade mode decides what can be opened.",
+    section="2.11",
+    source="MQL5 docs, ENUM_SYMBOL_TRADE_MODE",
+    setting="SymbolSpec.trade_mode",
+)
 @pytest.mark.parametrize(
     ("mode", "buy", "sell"),
     [(0, 10017, 10017), (1, 10009, 10042), (2, 10043, 10009), (3, 10044, 10044), (4, 10009, 10009)],
@@ -131,6 +152,12 @@ def test_the_trade_mode_decides_what_may_be_opened(mode, buy, sell):
     assert desk.place(SELL_LIMIT, 1.15).result.retcode == sell
 
 
+@pytest.mark.fidelity(
+    rule="A long-only symbol can be sold to close.",
+    section="2.11",
+    source="MQL5 docs, ENUM_SYMBOL_TRADE_MODE",
+    setting="SymbolSpec.trade_mode",
+)
 def test_a_long_only_symbol_can_be_sold_to_close():
     desk = _desk(replace(EURUSD, trade_mode=1))
     ticket = desk.buy(0.1).result.order
@@ -155,6 +182,12 @@ def _send(desk: Desk, kind: str, ticket: int) -> int:
     return requests[kind]().result.retcode
 
 
+@pytest.mark.fidelity(
+    rule="Each bit of SYMBOL_ORDER_MODE allows one kind of orders or levels.",
+    section="2.11",
+    source="MQL5 docs, SYMBOL_ORDER_MODE",
+    setting="SymbolSpec.order_mode",
+)
 @pytest.mark.parametrize(
     ("kind", "bit"),
     [("market", 1), ("limit", 2), ("stop", 4), ("stop_limit", 8), ("sl", 16), ("tp", 32), ("close_by", 64)],
@@ -170,6 +203,12 @@ def test_each_bit_of_the_order_mode_forbids_one_kind(kind, bit):
     assert codes == [10009, 10035]
 
 
+@pytest.mark.fidelity(
+    rule="No trading on the account 10017, none by programs 10026.",
+    section="2.11",
+    source="MQL5 docs, Trade Server Return Codes",
+    setting="AccountSpec.trade_allowed, AccountSpec.trade_expert",
+)
 def test_a_disabled_account_and_disabled_programs_have_their_own_codes():
     assert _desk(trade_allowed=False).buy(0.1).result.retcode == 10017
     assert _desk(trade_expert=False).buy(0.1).result.retcode == 10026
@@ -188,6 +227,12 @@ def test_a_quote_that_is_no_price_is_an_error_and_changes_nothing(price):
 FOK, IOC, RETURN, BOC = range(4)
 
 
+@pytest.mark.fidelity(
+    rule="Filling modes by execution mode and by the symbol's flags.",
+    section="2.5",
+    source="MQL5 docs, ENUM_ORDER_TYPE_FILLING",
+    setting="SymbolSpec.filling_mode",
+)
 @pytest.mark.parametrize(
     ("execution", "mask", "deal", "limit", "stop"),
     [
@@ -226,6 +271,12 @@ def test_a_filling_mode_that_nobody_named_is_chosen_from_the_symbols_and_the_not
 # ---- volume ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.fidelity(
+    rule="Volume is between minimum and maximum, in steps from 0.",
+    section="2.10",
+    source="MQL5 docs, SYMBOL_VOLUME_STEP",
+    setting="SymbolSpec.volume_min, volume_max, volume_step",
+)
 @pytest.mark.parametrize(
     ("volume", "retcode"),
     [(0.0, 10014), (-0.1, 10014), (0.09, 10014), (0.1, 10009), (0.15, 10014), (0.3, 10009), (2.0, 10009), (2.1, 10014)],
@@ -235,8 +286,13 @@ def test_volume_is_between_minimum_and_maximum_in_steps(volume, retcode):
     assert desk.buy(volume).result.retcode == retcode
 
 
+@pytest.mark.fidelity(
+    rule="Volume limit 5, long 5: a sell limit of 5 passes, a larger one or a buy limit does not.",
+    section="2.10",
+    source="MetaTrader 5 administrator help, Trade",
+    setting="SymbolSpec.volume_limit",
+)
 def test_the_volume_limit_counts_positions_and_pending_orders_of_one_direction():
-    """MQ:trade: limit 5, long 5: a sell limit 5 passes; a buy limit, or a sell limit above 5, does not."""
     desk = _desk(replace(EURUSD, volume_limit=5.0), deposit=1e6)
     assert desk.buy(5.0).result.retcode == 10009
     assert desk.place(BUY_LIMIT, 1.05, 0.01).result.retcode == 10034
@@ -252,6 +308,12 @@ def test_a_netting_reversal_is_measured_by_what_it_leaves():
     assert desk.sell(10.0).result.retcode == 10009
 
 
+@pytest.mark.fidelity(
+    rule="The number of pending orders is limited, that of deals is not.",
+    section="2.10",
+    source="MQL5 docs, ACCOUNT_LIMIT_ORDERS",
+    setting="AccountSpec.limit_orders",
+)
 def test_the_number_of_pending_orders_is_limited():
     desk = _desk(limit_orders=2)
     assert [desk.place(BUY_LIMIT, 1.05).result.retcode for _ in range(3)] == [10009, 10009, 10033]
@@ -262,6 +324,11 @@ def test_the_number_of_pending_orders_is_limited():
 # ---- prices ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.fidelity(
+    rule="A pending order on the wrong side of the market has an invalid price.",
+    section="2.3",
+    source="MetaTrader 5 help, Trading Principles",
+)
 @pytest.mark.parametrize(
     ("kind", "right", "wrong"),
     [
@@ -277,11 +344,23 @@ def test_a_pending_order_waits_on_its_own_side_of_the_market(kind, right, wrong)
     assert desk.place(kind, wrong).result.retcode == 10015
 
 
+@pytest.mark.fidelity(
+    rule="A pending price equal to the market passes without a stops level only.",
+    section="2.3",
+    source="book MQL5 Programming for Traders, Trading automation",
+    setting="SymbolSpec.stops_level",
+)
 def test_a_price_at_the_market_is_not_on_the_wrong_side_unless_there_is_a_stops_level():
     assert _desk().place(BUY_LIMIT, 1.1002).result.retcode == 10009
     assert _desk(replace(EURUSD, stops_level=1)).place(BUY_LIMIT, 1.1002).result.retcode == 10015
 
 
+@pytest.mark.fidelity(
+    rule="A price off the tick grid is invalid.",
+    section="2.10",
+    source="MetaTrader 5 server API, Request Processing on the Server",
+    setting="SymbolSpec.tick_size",
+)
 @pytest.mark.parametrize("price", [0.0, -1.1, 1.095001])
 def test_a_price_off_the_tick_grid_is_invalid(price):
     assert _desk().place(BUY_LIMIT, price).result.retcode == 10015
@@ -293,6 +372,11 @@ def test_the_tick_size_may_be_coarser_than_a_point():
     assert desk.place(BUY_LIMIT, 1.0996).result.retcode == 10015
 
 
+@pytest.mark.fidelity(
+    rule="The limit price of a buy stop limit is below its stop price, that of a sell above.",
+    section="2.3",
+    source="MetaTrader 5 help, Trading Principles",
+)
 @pytest.mark.parametrize(
     ("kind", "price", "stoplimit", "retcode"),
     [
@@ -323,6 +407,12 @@ def test_instant_execution_requotes_a_price_that_is_off_by_more_than_the_deviati
         assert desk.engine.history_orders()[0].price_open == price
 
 
+@pytest.mark.fidelity(
+    rule="Market execution ignores price and deviation.",
+    section="2.6",
+    source="MQL5 docs, MqlTradeRequest",
+    setting="SymbolSpec.execution",
+)
 def test_market_execution_ignores_the_price():
     desk = _desk()
     assert desk.buy(0.1, price=7.7).result.price == 1.1002
@@ -334,9 +424,14 @@ def test_market_execution_ignores_the_price():
 LEVELS = replace(EURUSD, stops_level=30)
 
 
+@pytest.mark.fidelity(
+    rule="Stops level 30: levels 29 points from the closing price are refused, 30 are accepted.",
+    section="2.4",
+    source="MQL5 article 2555",
+    setting="SymbolSpec.stops_level",
+)
 @pytest.mark.parametrize(("points", "retcode"), [(29, 10016), (30, 10009)])
 def test_the_stops_level_is_inclusive_and_measured_from_the_closing_price(points, retcode):
-    """A2555: at level 30, 29 points are refused and 30 accepted."""
     distance = points * POINT
     assert _desk(LEVELS).buy(0.1, sl=round(1.1 - distance, 5)).result.retcode == retcode
     assert _desk(LEVELS).buy(0.1, tp=round(1.1 + distance, 5)).result.retcode == retcode
@@ -347,6 +442,12 @@ def test_the_stops_level_is_inclusive_and_measured_from_the_closing_price(points
     assert desk.trade(SLTP, position=ticket, sl=round(1.1 - distance, 5)).result.retcode == retcode
 
 
+@pytest.mark.fidelity(
+    rule="Stops level 30: levels of a pending order 29 points from its price are refused, 30 are accepted.",
+    section="2.4",
+    source="MQL5 article 2555",
+    setting="SymbolSpec.stops_level",
+)
 @pytest.mark.parametrize(("points", "retcode"), [(29, 10016), (30, 10009)])
 def test_levels_of_a_pending_order_are_measured_from_its_price(points, retcode):
     distance = points * POINT
@@ -370,6 +471,12 @@ def test_a_pending_price_keeps_the_stops_level_from_the_market(points, retcode):
     assert desk.trade(MODIFY, order=ticket, price=round(1.1002 - distance, 5)).result.retcode == retcode
 
 
+@pytest.mark.fidelity(
+    rule="Without a stops level, levels must still be on their side.",
+    section="2.4",
+    source="MQL5 article 2555",
+    setting="SymbolSpec.stops_level",
+)
 @pytest.mark.parametrize("levels", [{"sl": 1.1}, {"sl": 1.11}, {"tp": 1.1}, {"tp": 1.09}, {"sl": 1.095001}])
 def test_without_a_stops_level_the_side_still_counts(levels):
     assert _desk().buy(0.1, **levels).result.retcode == 10016
@@ -380,6 +487,12 @@ def test_without_a_stops_level_the_side_still_counts(levels):
 FROZEN = replace(EURUSD, freeze_level=20)
 
 
+@pytest.mark.fidelity(
+    rule="A pending order as near as the freeze level can be neither changed nor deleted.",
+    section="2.4",
+    source="MetaTrader 5 administrator help, Trade",
+    setting="SymbolSpec.freeze_level",
+)
 def test_a_pending_order_within_the_freeze_level_can_be_neither_changed_nor_deleted():
     for ask, retcode in ((1.0952, 10029), (1.09521, 10009)):
         desk = _desk(FROZEN)
@@ -391,6 +504,12 @@ def test_a_pending_order_within_the_freeze_level_can_be_neither_changed_nor_dele
         assert desk.trade(REMOVE, order=ticket).result.retcode == retcode
 
 
+@pytest.mark.fidelity(
+    rule="A position with a level as near as the freeze level can be neither changed nor closed.",
+    section="2.4",
+    source="MetaTrader 5 administrator help, Trade",
+    setting="SymbolSpec.freeze_level",
+)
 def test_a_position_within_the_freeze_level_of_a_level_can_be_neither_changed_nor_closed():
     for bid, retcode in ((1.0952, 10029), (1.09521, 10009)):
         desk = _desk(FROZEN)

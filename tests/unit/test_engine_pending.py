@@ -37,6 +37,11 @@ def _desk(*specs: SymbolSpec, **account: object) -> Desk:
     return desk
 
 
+@pytest.mark.fidelity(
+    rule="Placing a pending order answers 10009 with its ticket and no deal.",
+    section="1.9",
+    source="book MQL5 Programming for Traders, Trading automation",
+)
 def test_a_placed_order_answers_done_and_is_accepted():
     desk = _desk()
     outcome = desk.place(BUY_LIMIT, 1.095, magic=3, client_id="c-1", comment="mine")
@@ -54,6 +59,11 @@ def test_a_placed_order_answers_done_and_is_accepted():
     assert desk.engine.history_orders() == []
 
 
+@pytest.mark.fidelity(
+    rule="Buys trigger at the ask, sells at the bid; limits fill at their price, stops at the market.",
+    section="2.3",
+    source="MetaTrader 5 help, Trading Principles",
+)
 @pytest.mark.parametrize(
     ("kind", "price", "near", "at", "fill"),
     [
@@ -79,8 +89,13 @@ def test_an_order_triggers_on_its_own_side_and_limits_fill_at_their_price_but_st
     assert desk.engine.orders() == []
 
 
+@pytest.mark.fidelity(
+    rule="A limit order in a gap, a terminal's log: deal at 75.750, price_current in the history 75.670.",
+    section="2.7",
+    source="book MQL5 Programming for Traders, Trading automation",
+    setting="AccountSpec.limit_gap_policy",
+)
 def test_a_limit_in_a_gap_fills_at_its_own_price_while_the_history_shows_the_market():
-    """B:0450: BUY_LIMIT 75.750, next tick ask 75.670: deal at 75.750, price_current 75.670."""
     rouble = SymbolSpec("USDRUB", digits=3, currency_base="USD", currency_profit="RUB", currency_margin="USD")
     desk = Desk(rouble, deposit=100_000.0)
     desk.quote(76.2)
@@ -91,6 +106,12 @@ def test_a_limit_in_a_gap_fills_at_its_own_price_while_the_history_shows_the_mar
     assert (order.price_open, order.price_current) == (75.750, 75.670)
 
 
+@pytest.mark.fidelity(
+    rule="A limit order in a gap may get the better price.",
+    section="2.7",
+    source="MetaTrader 5 help, Trading Principles",
+    setting="AccountSpec.limit_gap_policy",
+)
 def test_a_limit_in_a_gap_takes_the_better_price_when_the_account_says_so():
     desk = _desk(limit_gap_policy="improve")
     desk.place(BUY_LIMIT, 1.095)
@@ -98,8 +119,13 @@ def test_a_limit_in_a_gap_takes_the_better_price_when_the_account_says_so():
     assert deal.price == 1.0901
 
 
+@pytest.mark.fidelity(
+    rule="A buy stop opens under its ticket; its take profit of 1818.89 fires at 1818.91.",
+    section="2.7",
+    source="book MQL5 Programming for Traders, Trading automation",
+    setting="AccountSpec.tp_gap_policy",
+)
 def test_a_buy_stop_opens_under_its_own_ticket_and_its_take_profit_fires_at_the_better_price():
-    """B:0438: gold, TP 1818.89 executed at 1818.91."""
     desk = Desk(replace(SYMBOLS["XAUUSD"], stops_level=0))
     desk.quote(1810.0, 1810.2)
     ticket = desk.place(BUY_STOP, 1812.91, 0.01, sl=1808.00, tp=1818.89).result.order
@@ -110,6 +136,11 @@ def test_a_buy_stop_opens_under_its_own_ticket_and_its_take_profit_fires_at_the_
     assert closed.profit == 5.96
 
 
+@pytest.mark.fidelity(
+    rule="Positions are looked at before pending orders, so a new position's levels wait for the next tick.",
+    section="2.2",
+    source="MetaTrader 5 server API, Request Processing on the Server",
+)
 def test_what_a_pending_order_opens_is_judged_by_the_next_tick():
     desk = _desk()
     desk.place(BUY_STOP, 1.105, tp=1.107)
@@ -120,8 +151,12 @@ def test_what_a_pending_order_opens_is_judged_by_the_next_tick():
 # ---- stop-limit ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.fidelity(
+    rule="A buy stop limit at 1.10520 with limit 1.09531 is placed while the market is at 1.0953.",
+    section="2.3",
+    source="book MQL5 Programming for Traders, Trading automation",
+)
 def test_a_buy_stop_limit_far_above_the_market_is_accepted():
-    """B:0437: placed at 1.10520 with stoplimit 1.09531, market about 1.0953."""
     desk = Desk()
     desk.quote(1.0953, 1.09534)
     outcome = desk.place(BUY_STOP_LIMIT, 1.1052, stoplimit=1.09531)
@@ -129,6 +164,11 @@ def test_a_buy_stop_limit_far_above_the_market_is_accepted():
     assert outcome.result.order > 0
 
 
+@pytest.mark.fidelity(
+    rule="A triggered stop limit goes on under its ticket as a limit order, with a new set-up time and filling RETURN.",
+    section="2.8",
+    source="MetaTrader 5 administrator help, Orders",
+)
 @pytest.mark.parametrize(
     ("kind", "price", "stoplimit", "trigger", "fill", "limit"),
     [
@@ -167,6 +207,11 @@ def test_a_triggered_stop_limit_stays_triggered_when_it_is_modified():
 # ---- modify and cancel -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.fidelity(
+    rule="MODIFY replaces everything; omitted levels are deleted.",
+    section="1.8",
+    source="book MQL5 Programming for Traders, Trading automation",
+)
 def test_a_modification_replaces_everything_and_omitted_levels_are_deleted():
     desk = _desk()
     ticket = desk.place(BUY_LIMIT, 1.095, sl=1.09, tp=1.11).result.order
@@ -188,6 +233,11 @@ def test_a_modification_away_from_the_market_moves_the_trigger_away():
     assert whys(desk.quote(1.0899, 1.09)) == ["filled", "deal"]
 
 
+@pytest.mark.fidelity(
+    rule="MODIFY to what the order is already answers 10025.",
+    section="3",
+    source="MQL5 docs, Trade Server Return Codes",
+)
 def test_a_modification_to_the_same_values_answers_no_changes():
     desk = _desk()
     ticket = desk.place(BUY_LIMIT, 1.095, sl=1.09).result.order
@@ -203,6 +253,11 @@ def test_a_modification_can_set_and_lift_an_expiration():
     assert desk.engine.clock((soon + 1) * SECOND) == []
 
 
+@pytest.mark.fidelity(
+    rule="REMOVE: the order goes to the history as CANCELED, without a deal.",
+    section="2.13",
+    source="book MQL5 Programming for Traders, Trading automation",
+)
 def test_a_cancelled_order_goes_to_history_without_a_deal():
     desk = _desk()
     ticket = desk.place(BUY_LIMIT, 1.095, client_id="c-1").result.order
@@ -217,6 +272,11 @@ def test_a_cancelled_order_goes_to_history_without_a_deal():
     assert desk.quote(1.08) == []
 
 
+@pytest.mark.fidelity(
+    rule="An order that does not rest can be neither changed nor removed: 10013.",
+    section="3",
+    source="MQL5 docs, Trade Server Return Codes",
+)
 @pytest.mark.parametrize("action", [REMOVE, MODIFY])
 def test_an_order_that_does_not_rest_cannot_be_changed(action):
     desk = _desk()
@@ -231,6 +291,11 @@ def test_an_order_that_does_not_rest_cannot_be_changed(action):
 # ---- activation without money ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.fidelity(
+    rule="A pending order that triggers without the money ends REJECTED, with 10041.",
+    section="2.2",
+    source="MetaTrader 5 help, Trading Principles",
+)
 def test_a_trigger_without_the_money_rejects_the_order_for_good():
     desk = _desk(deposit=100.0)
     assert desk.place(BUY_STOP, 1.105, 1.0, client_id="c-1").result.retcode == 10009  # pendings reserve nothing
@@ -246,6 +311,12 @@ def test_a_trigger_without_the_money_rejects_the_order_for_good():
 # ---- expiration ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.fidelity(
+    rule="DAY ends with the day, SPECIFIED at its second, SPECIFIED_DAY at 23:59:59; the order is EXPIRED.",
+    section="2.9",
+    source="MQL5 docs, ENUM_ORDER_TYPE_TIME",
+    setting="AccountSpec.specified_day_end",
+)
 @pytest.mark.parametrize(
     ("fields", "ends"),
     [
@@ -276,6 +347,11 @@ def test_orders_expire_in_the_order_of_their_moments():
     assert [c.order.ticket for c in desk.engine.clock(desk.now + DAY)] == [early, late]
 
 
+@pytest.mark.fidelity(
+    rule="An expiration that is missing, past or unknown is refused.",
+    section="2.9",
+    source="MQL5 docs, Trade Server Return Codes",
+)
 @pytest.mark.parametrize(
     "fields",
     [
@@ -295,6 +371,12 @@ def test_an_expiration_at_this_very_moment_is_past():
     assert desk.place(BUY_LIMIT, 1.095, type_time=2, expiration=desk.now // SECOND + 1).result.retcode == 10009
 
 
+@pytest.mark.fidelity(
+    rule="An expiration mode that the symbol does not allow is refused.",
+    section="2.9",
+    source="MQL5 docs, SYMBOL_EXPIRATION_MODE",
+    setting="SymbolSpec.expiration_mode",
+)
 def test_an_expiration_mode_that_the_symbol_lacks_is_refused():
     desk = _desk(replace(EURUSD, expiration_mode=1))
     assert desk.place(BUY_LIMIT, 1.095).result.retcode == 10009
@@ -308,6 +390,12 @@ def test_a_gtc_order_drops_an_expiration_and_outlives_it():
     assert desk.engine.clock(desk.now + 100 * DAY) == []
 
 
+@pytest.mark.fidelity(
+    rule="In the daily modes GTC orders end with the day, and in one of them stop levels too.",
+    section="2.9",
+    source="MQL5 docs, ENUM_SYMBOL_ORDER_GTC_MODE",
+    setting="SymbolSpec.order_gtc_mode",
+)
 @pytest.mark.parametrize(("mode", "stop_loss"), [(1, 0.0), (2, 1.05)])
 def test_a_daily_symbol_ends_gtc_orders_with_the_day_and_perhaps_the_stop_levels_too(mode, stop_loss):
     desk = _desk(replace(EURUSD, order_gtc_mode=mode))
@@ -344,6 +432,12 @@ def test_a_request_that_finds_expired_orders_reports_them_first():
 EXCHANGE = replace(EURUSD, execution=3, filling_mode=7)
 
 
+@pytest.mark.fidelity(
+    rule="Exchange execution does not verify the price of a limit order; a marketable one executes at once.",
+    section="2.3",
+    source="MetaTrader 5 help, Trading Principles",
+    setting="SymbolSpec.execution",
+)
 def test_in_exchange_execution_a_limit_beyond_the_market_executes_at_once_at_the_market():
     desk = _desk(EXCHANGE)
     outcome = desk.place(BUY_LIMIT, 1.15)
