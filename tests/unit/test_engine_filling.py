@@ -94,7 +94,7 @@ def test_the_rest_of_a_return_order_rests_under_the_positions_ticket_and_fills_o
     (position,) = desk.engine.positions()
     assert (position.ticket, position.volume, position.sl) == (ticket, 0.8, 1.09)
     assert position.price_open == round((0.3 * 1.1002 + 0.3 * 1.1005 + 0.2 * 1.1008) / 0.8, 8)
-    assert {d.position_id for d in desk.engine.deals()} == {d.order for d in desk.engine.deals()} == {ticket}
+    assert {d.position_id for d in desk.deals()} == {d.order for d in desk.deals()} == {ticket}
     assert desk.quote(1.1) == []
 
 
@@ -124,7 +124,7 @@ def test_a_fill_or_kill_order_that_finds_too_little_executes_nothing(setting, st
     assert (change.state, change.retcode) == (state, setting)
     (order,) = desk.engine.history_orders()
     assert (order.ticket, order.state, order.volume_current) == (outcome.result.order, CANCELED, 0.5)
-    assert desk.engine.deals() == [] and desk.engine.positions() == []
+    assert desk.deals() == [] and desk.engine.positions() == []
     assert desk.buy(0.3, type_filling=FOK).result.retcode == 10009
 
 
@@ -185,7 +185,7 @@ def test_a_return_limit_fills_in_parts_as_long_as_its_price_is_there():
     assert _states(desk.quote(1.089)) == [(State.PARTIALLY_FILLED, 0.3, 0.2)]
     assert desk.quote(1.091) == []
     assert _states(desk.quote(1.089)) == [(State.FILLED, 0.5, 0.0)]
-    assert [d.volume for d in desk.engine.deals()] == [0.3, 0.2]
+    assert [d.volume for d in desk.deals()] == [0.3, 0.2]
     assert [(p.ticket, p.volume, p.price_open) for p in desk.engine.positions()] == [(ticket, 0.5, 1.09)]
 
 
@@ -372,7 +372,7 @@ def test_a_netting_position_is_closed_and_reversed_in_parts():
     changes = desk.quote(1.1)
     (position,) = desk.engine.positions()
     assert (position.type, position.volume) == (SELL, 0.6)
-    assert [d.entry for d in desk.engine.deals()] == [0, 1, 0, 0]
+    assert [d.entry for d in desk.deals()] == [0, 1, 0, 0]
 
 
 @pytest.mark.parametrize("rules", ["documentation", "server_help"])

@@ -553,7 +553,7 @@ def test_each_action_leaves_its_records():
         (by, 8, 4, first, second, 0.0),
         (closing, SELL, 4, first, 0, 0.0),
     ]
-    assert [(d.order, d.entry, d.position_id) for d in desk.engine.deals()] == [
+    assert [(d.order, d.entry, d.position_id) for d in desk.deals()] == [
         (first, 0, first),
         (second, 0, second),
         (by, 3, first),
