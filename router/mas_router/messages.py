@@ -145,13 +145,15 @@ class Resolve(Wire):
 
 
 class Query(Wire):
-    """Ask for records of the account. `offset` continues a long answer."""
+    """Ask for records of the account. `offset` continues a long answer. Swaps: what a simulated account charged to open
+    positions at the ends of days, which the balance shows when they are closed.
+    """
 
     kind: Literal["query"] = "query"
     v: Literal[1] = 1
     id: Id
     client: Id
-    what: Literal["positions", "orders", "history_orders", "deals", "account", "symbols", "tick", "book"]
+    what: Literal["positions", "orders", "history_orders", "deals", "account", "symbols", "tick", "book", "swaps"]
     symbol: Name = ""
     group: Text = ""
     ticket: Unsigned = 0

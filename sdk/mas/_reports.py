@@ -88,7 +88,9 @@ class Reports:
         account = self._account(given)
         check_may_wait()
         info = next(self._records.of(account, given))
-        deals = list(self._records.of(account, replace(given, what="deals")))
+        deals = list(self._records.of(account, replace(given, what="deals", since=0)))
+        simulated = isinstance(account, BacktestAccount)
+        swaps = list(self._records.of(account, replace(given, what="swaps"))) if simulated else []
         opening = account.opening if isinstance(account, BacktestAccount) else None
         opened = account.opened if isinstance(account, BacktestAccount) else None
         head = Head(
@@ -99,7 +101,7 @@ class Reports:
             synthetic=opened is not None and opened.synthetic,
             seed=opening.seed if opening is not None else 0,
         )
-        return report(head, deals, self._market(account), time.time_ns() // _NS_PER_MS)
+        return report(head, deals, self._market(account), time.time_ns() // _NS_PER_MS, swaps)
 
     def _account(self, given: QueryParams) -> Account:
         named = given.account or given.server or given.backtest is not None

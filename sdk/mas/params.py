@@ -163,7 +163,7 @@ def _change(
 # ---- questions -----------------------------------------------------------------------------------------------------
 
 FILTER: Final = ticket(none_is_absent=True)
-What = Literal["positions", "orders", "history_orders", "deals", "account", "symbols", "tick", "book"]
+What = Literal["positions", "orders", "history_orders", "deals", "account", "symbols", "tick", "book", "swaps"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

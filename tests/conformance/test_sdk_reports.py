@@ -103,7 +103,8 @@ def test_the_figures_are_those_of_the_deals_and_the_account(world: World) -> Non
         client.subscribe_bars({**TWO_DAYS, "capital": 5000})
         data = client.generate_data_report()["data"]
         deals, account = client.get_order_history(), client.get_account_info()
-    profits = [deal["profit"] for deal in deals if deal["entry"] == mas.mt5.DEAL_ENTRY_OUT]
+    out = [deal for deal in deals if deal["entry"] == mas.mt5.DEAL_ENTRY_OUT]
+    profits = [sum(deal[name] for name in ("profit", "swap", "commission", "fee")) for deal in out]
     won, lost = sum(p for p in profits if p > 0), -sum(p for p in profits if p < 0)
     assert data["general_data"]["number_of_trades"] == len(profits) == len(json.loads(data["data_source"]))
     assert data["general_data"]["total_profit_loss"] == pytest.approx(account["equity"] - 5000, abs=0.005)

@@ -167,8 +167,8 @@ def test_an_account_without_bars_has_a_row_for_each_deal_and_each_weekday() -> N
     deals += [deal(SELL, OUT, 1.0, 12.0, at=START + DAY, profit=2.0)]
     curve = of_deals(read(deals), START + 7 * DAY, 102.0, 102.0)
     ends = [int(t - START) for t in curve.time]
-    assert ends == [0, HOUR, DAY - 1, DAY, *(n * DAY - 1 for n in (2, 3, 4, 5)), 7 * DAY]
-    assert len(returns(curve, trading_days(curve.time))) == 6
+    assert ends == [-1, 0, HOUR, DAY - 1, DAY, *(n * DAY - 1 for n in (2, 3, 4, 5)), 7 * DAY]
+    assert len(returns(curve, trading_days(curve.time))) == 6, "Monday to Friday, and Monday again"
     assert curve.growth[-1] == pytest.approx(1.02)
 
 

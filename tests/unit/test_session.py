@@ -9,12 +9,14 @@ from hypothesis import strategies as st
 
 from mas_router import messages as m
 from mas_router import mt5
+from mas_router.codec import encode
 from mas_router.orders import State
+from mas_router.transport import MAX_BODY
 from sim_worker.answers import Answers
 from sim_worker.bars import bars_replay
 from sim_worker.engine import Engine
 from sim_worker.market import ReplayMarket, WallMarket
-from sim_worker.session import EVENTS_PER_REPORT, Session
+from sim_worker.session import EVENTS_PER_REPORT, ROWS_PER_ANSWER, Session
 from sim_worker.specs import AccountSpec
 from sim_worker.symbols import find_symbol
 from sim_worker.synthetic import synthetic_bars
@@ -285,3 +287,13 @@ def test_a_symbol_that_does_not_exist_is_refused_by_the_trade_server() -> None:
     assert answer.result is not None
     assert answer.result.retcode == mt5.TRADE_RETCODE_INVALID
     assert states(answer) == [State.REJECTED]
+
+
+def test_the_largest_answers_fit_in_a_message() -> None:
+    session = replay()
+    marked = session.handle(m.Fetch(id="f" * 64, client="c", start=0, count=1000, marks=True), START)
+    comment = "\U0001f600" * 15
+    order = dict.fromkeys((f"{'x' * 15}{n}" for n in range(20)), 1.7976931348623157e308)
+    rows = tuple({**order, "symbol": "S" * 31, "comment": comment, "n": 2**62} for _ in range(ROWS_PER_ANSWER))
+    assert len(encode(marked[0])) <= MAX_BODY
+    assert len(encode(m.Answer(id="a" * 64, rows=rows, next=2**62))) <= MAX_BODY

@@ -17,7 +17,7 @@ from sim_worker.liquidity import Liquidity
 from sim_worker.masks import in_group
 from sim_worker.money import normalize
 from sim_worker.rates import NoRate, Quote, Route, find_route
-from sim_worker.records import DAY, SECOND, Deal, Order, Position
+from sim_worker.records import DAY, SECOND, Accrual, Deal, Order, Position
 from sim_worker.sessions import NEVER, quoting_hours, trading_hours
 from sim_worker.specs import BY_LAST_MODES, AccountSpec, SymbolSpec, conversion_symbols
 
@@ -160,6 +160,7 @@ class Book:
         self.positions: dict[int, Position] = {}
         self.history: list[Order] = []
         self.deals: list[Deal] = []
+        self.accruals: list[Accrual] = []
         self.balance = 0.0
         self.aside = 0.0  # credit, and commissions that are blocked: equity that is no balance
         self.blocked = dict.fromkeys(ledger.BLOCKED, 0.0)

@@ -24,8 +24,8 @@ from sim_worker.book import Book
 from sim_worker.cases import Case, Refusal, examine
 from sim_worker.pipeline import first_refusal
 from sim_worker.rates import NoRate, Quote
+from sim_worker.records import Accrual, Deal, Order, Position
 from sim_worker.records import Change as Change
-from sim_worker.records import Deal, Order, Position
 from sim_worker.records import DealChange as DealChange
 from sim_worker.records import OrderChange as OrderChange
 from sim_worker.records import Outcome as Outcome
@@ -231,6 +231,10 @@ class Engine:
     def deals(self) -> list[Deal]:
         """All deals, the oldest first."""
         return list(self._book.deals)
+
+    def accruals(self) -> list[Accrual]:
+        """The swaps that were charged to open positions, the oldest first."""
+        return list(self._book.accruals)
 
     def account_row(self) -> Row:
         """The fields of AccountInfo."""

@@ -52,6 +52,8 @@ def _deals(engine: Engine, query: Query) -> list[Deal]:
         return [d for d in engine.deals() if d.order == query.ticket]
     if query.position:
         return [d for d in engine.deals() if d.position_id == query.position]
+    if not (query.since or query.until or query.symbol or query.group):
+        return engine.deals()  # a report reads thousands, page by page
     return [d for d in engine.deals() if _in_time(d.time, query) and _wanted(d.symbol, query)]
 
 
@@ -83,6 +85,10 @@ def _level(side: int, price: float, lots: float) -> Row:
     return {"type": int(side), "price": price, "volume": int(lots), "volume_dbl": lots}
 
 
+def _swaps(engine: Engine, query: Query) -> list[Row]:
+    return [{"time_msc": a.time // 1_000_000, "position_id": a.position_id, "swap": a.swap} for a in engine.accruals()]
+
+
 _RECORDS: dict[str, Callable[[Engine, Query], Sequence[Position | Order | Deal]]] = {
     "positions": _positions,
     "orders": _orders,
@@ -101,6 +107,8 @@ def select(engine: Engine, symbols: Sequence[str], query: Query) -> Sequence[Row
         return _tick(engine, query)
     if query.what == "book":
         return _book(engine, query)
+    if query.what == "swaps":
+        return _swaps(engine, query)
     return _Rows(_RECORDS[query.what](engine, query))
 
 

@@ -88,6 +88,14 @@ class Deal(NamedTuple):
     comment: str = ""
 
 
+class Accrual(NamedTuple):
+    """A swap that was charged to an open position. It leaves the balance with a later deal."""
+
+    time: int
+    position_id: int
+    swap: float
+
+
 @dataclass(slots=True)
 class Position:
     """An open position. `type` is 0 (long) or 1 (short); `identifier` never changes, `ticket` does on a reversal.

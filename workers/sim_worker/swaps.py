@@ -16,7 +16,7 @@ from sim_worker import ledger, money
 from sim_worker.book import Book
 from sim_worker.pending import expire
 from sim_worker.rates import convert
-from sim_worker.records import DAY, Change, DealChange, Order, Position
+from sim_worker.records import DAY, Accrual, Change, DealChange, Order, Position
 from sim_worker.specs import FOREX_MODES, TICK_MODES, SymbolSpec, currency_digits
 from sim_worker.valuation import closing_price, closing_profit, converted, mark_entry
 
@@ -64,6 +64,7 @@ def _charge(book: Book, position: Position) -> list[Change]:
     amount = book.money(_FORMULAS[spec.swap_mode](book, spec, position, rate) * days)
     position.swap = book.money(position.swap + amount)
     side.swap += amount
+    book.accruals.append(Accrual(book.now, position.identifier, amount))
     return []
 
 

@@ -6,7 +6,7 @@ function makeChart(host, tools, spec) {
   const AXIS = 22, GAP = 10, LEAST = spec.indexed ? 12 : (spec.x.at(-1) - spec.x[0]) / 500 || 1;
   const base = document.createElement("canvas"), over = document.createElement("canvas"), tip = document.createElement("div");
   const count = spec.x.length, pad = spec.indexed ? 0.5 : 0;
-  const whole = [spec.x[0] - pad, spec.x[count - 1] + 4 * pad || 1];
+  const whole = [spec.x[0] - pad, Math.max(spec.x[count - 1] + 4 * pad, spec.x[0] + 1)];
   const pointers = new Map();
   let view = whole.slice(), width = 0, height = 0, scale = 80, colours = {}, waiting = false, moved = null;
 
@@ -86,6 +86,7 @@ function makeChart(host, tools, spec) {
         if (most > high) high = most;
       }
     if (pane.zero) { low = Math.min(low, 0); high = Math.max(high, 0); }
+    if (pane.zero && high - low < 1e-12) return [-1, 0];
     if (high - low < 1e-12) { const room = Math.abs(high) * 0.001 || 1; low -= room; high += room; }
     const room = (high - low) * 0.07;
     return [pane.zero && low === 0 ? 0 : low - room, pane.zero && high === 0 ? 0 : high + room];
@@ -140,6 +141,7 @@ function makeChart(host, tools, spec) {
   // Many points in one pixel become a line from the lowest to the highest of them.
   function drawLine(g, series, y, from, to) {
     const path = new Path2D();
+    g.fillStyle = colours[series.colour];
     let column = null, low = 0, high = 0, last = 0;
     const flush = () => { if (low !== high) { path.lineTo(column, low); path.lineTo(column, high); path.lineTo(column, last); } };
     for (let i = from; i <= to; i++) {
@@ -155,6 +157,7 @@ function makeChart(host, tools, spec) {
       last = down;
     }
     if (column !== null) flush();
+    if (from === to) g.fillRect(px(spec.x[from]) - 2, y(series.y[from]) - 2, 4, 4);
     g.strokeStyle = colours[series.colour];
     g.lineWidth = series.thin ? 1.2 : 1.7;
     g.lineJoin = "round";

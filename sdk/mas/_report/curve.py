@@ -75,6 +75,7 @@ def of_deals(history: History, now: int, balance: float, equity: float) -> Curve
     """The curve of an account without bars: a row for each deal, each end of a weekday, and now (UTC milliseconds)."""
     moments = [step.time for step in history.steps]
     first = min(moments, default=now)
+    moments.append(first - 1)  # what was there before the first deal
     ends = np.arange(first // DAY * DAY + DAY - 1, now, DAY, dtype=np.int64)
     ends = ends[_weekday(ends) < 5]
     time = np.unique(np.concatenate([np.array([*moments, max(now, first)], dtype=np.int64), ends]))

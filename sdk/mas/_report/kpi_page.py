@@ -71,6 +71,7 @@ def _figures(report: Report, kpis: Kpis, texts: Texts) -> Iterable[tuple[str, st
     note = texts["profit_note"].format(closed=money(closed), open=money(settled(kpis.profit - closed)))
     yield "profit", money(kpis.profit, currency, sign=True), tone(kpis.profit), note
     note = texts["return_note"].format(cagr=percents(kpis.cagr, none, sign=True))
+    note = texts["return_short"] if kpis.cagr is None else note
     yield "return", percents(kpis.total_return, none, sign=True), tone(kpis.total_return), note
     yield "drawdown", percents(kpis.max_drawdown, none), "", texts["drawdown_note"]
     note = texts["sharpe_note"].format(sortino=figure(kpis.sortino, none))

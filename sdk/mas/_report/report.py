@@ -62,9 +62,14 @@ class Report:
         return chart_page(self, asset, lang)
 
 
-def report(account: Account, deals: Iterable[Row], market: Market | None, now: int) -> Report:
-    """The report of an account with these deals; `now` in UTC milliseconds. CallerError if it has not traded."""
-    history = read(deals)
+def report(
+    account: Account, deals: Iterable[Row], market: Market | None, now: int, swaps: Iterable[Row] = ()
+) -> Report:
+    """The report of an account with these deals, and these swaps of open positions; `now` in UTC milliseconds.
+
+    CallerError if it has not traded.
+    """
+    history = read(deals, swaps)
     if not history.deals:
         raise CallerError(f"nothing to report: there is no deal on {_named(account)}")
     balance, equity = float(account.info["balance"]), float(account.info["equity"])

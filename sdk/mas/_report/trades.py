@@ -53,7 +53,7 @@ class Trade:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Money at a moment. `flow`: from outside. `credit`: not part of the balance."""
+    """Money at a moment. `flow`: from outside. `credit`: equity that is no balance, or is not yet (a swap)."""
 
     time: int
     amount: float
@@ -114,14 +114,21 @@ class _Open:
 Row = Mapping[str, Any]
 
 
-def read(deals: Iterable[Row]) -> History:
-    """Deals as rows with MT5's TradeDeal fields, `time_msc` in UTC milliseconds -> what they tell."""
+def read(deals: Iterable[Row], swaps: Iterable[Row] = ()) -> History:
+    """Deals as rows with MT5's TradeDeal fields, `time_msc` in UTC milliseconds -> what they tell.
+
+    `swaps` were charged to positions when they were open; the deals that close them have them in the end.
+    """
     history, positions = History(), dict[int, _Open]()
+    history.steps += [Step(row["time_msc"], row["swap"], credit=True) for row in swaps]
+    accrued = bool(history.steps)
     for deal in sorted(deals, key=lambda row: (row["time_msc"], row["ticket"])):
         amount = deal["profit"] + deal["commission"] + deal["swap"] + deal["fee"]
         kind = deal["type"]
         step = Step(deal["time_msc"], amount, kind in FLOWS, kind == DealType.CREDIT)
         history.steps.append(step)
+        if accrued and deal["swap"]:  # it is in the equity already: now it comes to the balance
+            history.steps.append(Step(deal["time_msc"], -deal["swap"], credit=True))
         if kind in _SIDES:
             history.deals += 1
             _trade(history, positions.setdefault(deal["position_id"], _Open()), deal)
