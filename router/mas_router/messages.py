@@ -25,6 +25,10 @@ Scalar = str | int | float | bool | None
 Row = dict[str, Scalar]
 StateField = Annotated[State, Field(strict=False)]
 Verb = Literal["send", "cancel", "modify", "sltp"]
+#: `package.module:Class`, of files in a directory that the host's owner chose. Never a path, and no `..`.
+ImportPath = Annotated[
+    str, Field(max_length=256, pattern=r"^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*:[A-Za-z_][A-Za-z0-9_]*$")
+]
 
 
 class Wire(BaseModel):
@@ -251,6 +255,35 @@ class Close(Wire):
     client: Id
 
 
+class Run(Wire):
+    """One whole backtest, for a worker that has the strategy's file: it runs there, and only its figures come back.
+
+    `strategy` is an import path and `code` the beginning of the SHA-256 of that file: no code travels. `params` are
+    attributes of the strategy. The subscription's fields are as in Open. A run that takes longer than `seconds` is
+    ended. `attempt` counts the workers that it was given to; the one before may have died of it.
+    """
+
+    kind: Literal["run"] = "run"
+    v: Literal[1] = 1
+    id: Id
+    client: Id
+    strategy: ImportPath
+    code: Name = ""
+    params: Row = Field(default_factory=dict, max_length=64)
+    deposit: Amount | None = None
+    leverage: Unsigned | None = None
+    margin_mode: Literal["hedging", "netting"] | None = None
+    source: Literal["synthetic", "catalog"] = "catalog"
+    seed: Unsigned = 1
+    symbol: Name
+    timeframe: Name = ""
+    ticks: bool = False
+    since: Int64
+    until: Int64
+    seconds: Annotated[float, Field(gt=0, le=604_800)] = 3600.0
+    attempt: Annotated[int, Field(ge=1, le=100)] = 1
+
+
 # ---- events: worker -> client --------------------------------------------------------------------------------------
 
 
@@ -382,6 +415,23 @@ class Chunk(Wire):
     columns: Annotated[tuple[bytes, ...], Field(max_length=8)]
 
 
+class RunResult(Wire):
+    """What became of a Run. `failed`: `code` is a word for programs, `message` what went wrong, for people.
+
+    `kpis` are the figures of a run that is done, `seconds` how long it took at the worker.
+    """
+
+    kind: Literal["run_result"] = "run_result"
+    v: Literal[1] = 1
+    id: Id
+    worker: Name = ""
+    status: Literal["done", "failed"]
+    code: Name = ""
+    message: Text = ""
+    kpis: Row = Field(default_factory=dict, max_length=64)
+    seconds: Annotated[float, Field(ge=0)] = 0.0
+
+
 class Pong(Wire):
     """The session is served."""
 
@@ -393,7 +443,10 @@ class Pong(Wire):
 
 
 class Beat(Wire):
-    """A worker is alive: what it serves, and how long (ms) the broker's confirm of its last beat took to reach it."""
+    """A worker is alive: what it serves, and how long (ms) the broker's confirm of its last beat took to reach it.
+
+    `slots` are free for accounts; of its `run_slots` for whole backtests, `runs` are busy.
+    """
 
     kind: Literal["beat"] = "beat"
     v: Literal[1] = 1
@@ -405,6 +458,8 @@ class Beat(Wire):
     started: Int64
     sessions: Annotated[tuple[Row, ...], Field(max_length=128)] = ()
     slots: Unsigned = 0
+    runs: Unsigned = 0
+    run_slots: Unsigned = 0
     handled: Unsigned = 0
     waiting: Unsigned = 0
     lag_ms: float = 0.0
@@ -412,8 +467,8 @@ class Beat(Wire):
 
 
 Command = Annotated[
-    Open | Attach | Trade | Resolve | Query | Check | Calc | Fetch | Rates | Advance | Ping | Close,
+    Open | Attach | Trade | Resolve | Query | Check | Calc | Fetch | Rates | Advance | Ping | Close | Run,
     Field(discriminator="kind"),
 ]
-Reply = Annotated[Opened | Refused | Report | Answer | Chunk | Pong | Beat, Field(discriminator="kind")]
+Reply = Annotated[Opened | Refused | Report | Answer | Chunk | RunResult | Pong | Beat, Field(discriminator="kind")]
 Message = Annotated[Command | Reply, Field(discriminator="kind")]

@@ -21,10 +21,12 @@ DEAD_LETTERS = "mas.dlx"
 DEAD = "mas.dead"
 DEAD_QUEUE = "mas.dead.v1"
 OPEN_QUEUE = "mas.backtest.open.v1"
+RUN_QUEUE = "mas.backtest.runs.v1"
 LEDGER_QUEUE = "mas.ledger.v1"
 
 OPEN_TTL_MS = 30_000
 REPLY_EXPIRES_MS = 3_600_000
+RUN_TTL_MS = 3_600_000
 REPLY_MAX_LENGTH = 50_000
 ORDERS_MAX_LENGTH = 200
 COMMAND_TTL_MS = 60_000
@@ -113,6 +115,15 @@ def backtest() -> list[Declaration]:
         Queue(OPEN_QUEUE, arguments=arguments),
         Binding(BACKTEST, OPEN_QUEUE, "open"),
     ]
+
+
+def runs() -> list[Declaration]:
+    """The work queue of whole backtests: workers that offer to run strategies share it.
+
+    A run that waits for too long goes back to its client, which may ask again.
+    """
+    arguments: Arguments = {"x-message-ttl": RUN_TTL_MS, "x-dead-letter-exchange": DEAD_LETTERS}
+    return [*backtest(), Queue(RUN_QUEUE, arguments=arguments), Binding(BACKTEST, RUN_QUEUE, "run")]
 
 
 def session(name: str) -> list[Declaration]:

@@ -28,7 +28,7 @@ def test_half_an_account_is_refused_with_an_example(text: str) -> None:
 
 
 def test_without_a_wish_the_backtest_topology_is_declared() -> None:
-    assert [planned.item for planned in wanted([], False, "quorum")] == topology.backtest()
+    assert [planned.item for planned in wanted([], False, "quorum")] == topology.runs()
 
 
 def test_a_live_user_declares_nothing_of_the_backtest() -> None:
@@ -77,4 +77,4 @@ def test_a_named_live_account_takes_the_place_of_the_capitals() -> None:
 
 
 def test_a_plan_is_described_in_numbers() -> None:
-    assert describe(wanted([], False, "quorum")) == "4 exchanges, 2 queues, 2 bindings"
+    assert describe(wanted([], False, "quorum")) == "4 exchanges, 3 queues, 3 bindings"

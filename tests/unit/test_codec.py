@@ -44,11 +44,13 @@ EXAMPLES: list[m.Message] = [
     m.Advance(id="a-1", client="c", to=4),
     m.Ping(id="a-1", client="c"),
     m.Close(id="a-1", client="c"),
+    m.Run(id="a-1", client="c", strategy="a.b:C", params={"x": 1.5}, symbol="EURUSD", since=0, until=1),
     m.Opened(id="a-1", session="s", worker="w", time=1),
     m.Refused(id="a-1", code="busy", message="no slot"),
     m.Report(session="s", mode="backtest", seq=1, request=REQUEST, events=(STATUS, EXECUTION)),
     m.Answer(id="a-1", rows=({"ticket": 1, "price": 1.5, "comment": "x", "flag": True, "none": None},)),
     m.Chunk(id="a-1", session="s", start=0, count=1, columns=(b"12345678",)),
+    m.RunResult(id="a-1", status="done", kpis={"profit": 1.5, "deals": 2}),
     m.Pong(id="a-1", session="s", time=1),
     m.Beat(worker="w", host="h", pid=1, version="0", time=1, started=0),
 ]

@@ -14,7 +14,7 @@ SERVER, LOGIN = "MetaQuotes-Demo", "1001"
 
 EVERYTHING: list[Declaration] = [
     *topology.base(),
-    *topology.backtest(),
+    *topology.runs(),
     *topology.session("s1"),
     *topology.client("c1", ("*.*.*.dash.*",)),
     *topology.live(SERVER),

@@ -9,15 +9,17 @@ import secrets
 import signal
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from types import FrameType
 
 from mas_router import topology
 from mas_router.errors import MasError
+from mas_router.runs import Place
 from mas_router.service import Service
 from mas_router.transport import Consumer, Transport
 from sim_worker.opening import Sources
+from sim_worker.runs import RunHost
 from sim_worker.worker import SimWorker
 
 log = logging.getLogger("mas.sim_worker")
@@ -30,12 +32,16 @@ SIGNAL_SECONDS = 0.5
 
 @dataclass(frozen=True, slots=True)
 class RunnerSettings:
-    """`slots`: sessions at once; `drain`: seconds that a shutdown may take."""
+    """`slots`: sessions at once; `drain`: seconds that a shutdown may take. With a `place`, whole backtests happen
+    there, `runs` at once.
+    """
 
     sources: Sources
     name: str = ""
     slots: int = 32
     drain: float = 10.0
+    place: Place | None = None
+    runs: int = 1
 
 
 class _Doors:
@@ -90,14 +96,23 @@ class Runner:
         self.worker = SimWorker(self.name, self._doors, settings.sources, time.time_ns, slots=settings.slots)
         self.service = Service(transport, self.worker, tick=self._tick)
         self._doors.service = self.service
+        self._runs = self._run_host()
         self._beaten = 0.0
         self.stop = threading.Event()
+
+    def _run_host(self) -> RunHost | None:
+        if self._settings.place is None:
+            return None
+        place = replace(self._settings.place, worker=self.name)
+        return RunHost(self._transport, self.service.pipeline.outbox, place, self._settings.runs)
 
     def run(self) -> None:
         """Serve until told to stop, then drain. Raises TopologyError, NotConnected before it serves."""
         self._transport.declare(topology.backtest())
         self.service.start()
         self._doors.accept(True)
+        if self._runs is not None:
+            self._runs.start()
         _spare_the_collector()
         log.info("simulator worker %s serves %s", self.name, self._transport.address)
         while not self.stop.wait(SIGNAL_SECONDS):
@@ -109,6 +124,8 @@ class Runner:
         log.info("simulator worker %s drains", self.name)
         deadline = time.monotonic() + self._settings.drain
         self.worker.draining = True
+        if self._runs is not None:
+            self._runs.drain(self._settings.drain / 4)
         try:
             self._doors.accept(False)
             self._doors.empty(deadline - self._settings.drain / 2)
@@ -127,6 +144,8 @@ class Runner:
         closed = self.worker.close_idle()
         if closed:
             pipeline.run(lambda: closed)
+        if self._runs is not None:
+            self._runs.tick()
         if not self.worker.draining:
             self._doors.accept(self.worker.has_slot())
         now = time.monotonic()
@@ -138,6 +157,9 @@ class Runner:
         service = self.service
         with service.pipeline.lock:
             beat = self.worker.beat(_version(), service.waiting, service.pipeline.handled, service.lag_ms)
+            if self._runs is not None:
+                runs = {"runs": self._runs.busy, "run_slots": self._runs.slots}
+                beat = replace(beat, message=beat.message.model_copy(update=runs))
         service.announce(beat)
 
 

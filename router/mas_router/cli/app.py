@@ -21,6 +21,7 @@ GROUP: Final = "mas.commands"
 #: In the order of the help text. What the group has besides these is listed after them.
 SUMMARIES: Final = {
     "demo": "See orders and a backtest run, without a broker.",
+    "backtest": "Run a strategy over quotes, or over a grid of parameters.",
     "sim-worker": "Serve simulated accounts.",
     "data": "Quotes for backtests: import, list, make up.",
     "symbols": "Symbols and accounts of the simulator: show, check.",

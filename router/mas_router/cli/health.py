@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from mas_router.messages import Beat
-from mas_router.topology import DEAD_QUEUE, OPEN_QUEUE
+from mas_router.topology import DEAD_QUEUE, OPEN_QUEUE, RUN_QUEUE
 from mas_router.transport import QueueInfo
 
 #: A worker that is so far behind answers orders late, in milliseconds.
@@ -66,6 +66,9 @@ def _of_queues(fleet: Fleet) -> Iterator[str]:
     waiting, dead = fleet.queues.get(OPEN_QUEUE), fleet.queues.get(DEAD_QUEUE)
     if waiting is not None and waiting.messages:
         yield f"{waiting.messages} clients wait for a simulated account in {OPEN_QUEUE}: no worker takes them"
+    runs = fleet.queues.get(RUN_QUEUE)
+    if runs is not None and runs.messages and not runs.consumers:
+        yield f"{runs.messages} backtests wait in {RUN_QUEUE}: start a worker for them: mas sim-worker --strategies"
     if dead is not None and dead.messages:
         yield f"{dead.messages} messages in {DEAD_QUEUE}: commands that nobody took, and whose clients were gone too"
 

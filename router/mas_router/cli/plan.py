@@ -42,12 +42,12 @@ def wanted(live: Sequence[Account], ledger: bool, queue_type: str) -> Plan:
     parts = [_of(one, queue_type) for one in live]
     if ledger:
         parts.append(topology.ledger())
-    return _once(Planned(item) for part in parts or [topology.backtest()] for item in part)
+    return _once(Planned(item) for part in parts or [topology.runs()] for item in part)
 
 
 def everything(live: Sequence[Account], queue_type: str) -> Plan:
     """The whole topology, with names in capitals where there are many of a kind."""
-    real = [*topology.backtest(), *topology.ledger()]
+    real = [*topology.runs(), *topology.ledger()]
     for one in live:
         real += _of(one, queue_type)
     many = [*topology.session("SESSION"), *topology.client("CLIENT")]

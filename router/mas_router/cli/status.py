@@ -24,16 +24,18 @@ from mas_router.transport import Delivery, QueueInfo, Transport
 
 MEANINGS: Final = {
     topology.OPEN_QUEUE: "clients that wait for a simulated account",
+    topology.RUN_QUEUE: "backtests that wait for a worker with --strategies",
     topology.DEAD_QUEUE: "messages that nobody could be told of",
     topology.LEDGER_QUEUE: "every event, for audit",
 }
 #: Columns by their worth: a narrow terminal shows the first ones.
-WORKER: Final = ("worker", "state", "open", "free", "lag", "waiting", "handled", "up", "host", "version")
+WORKER: Final = ("worker", "state", "open", "free", "runs", "lag", "waiting", "handled", "up", "host", "version")
 SESSION: Final = ("account", "server", "client", "market", "positions", "orders", "idle", "handled", "worker")
 QUEUE: Final = ("queue", "messages", "consumers", "holds")
 NUMBERS: Final = {
     "open",
     "free",
+    "runs",
     "lag",
     "waiting",
     "handled",
@@ -150,6 +152,7 @@ def _worker(heard: Heard) -> list[str]:
         "[yellow]draining[/]" if beat.draining else "[green]serving[/]",
         f"{len(beat.sessions)}{'+' if len(beat.sessions) >= NAMED else ''}",
         str(beat.slots),
+        f"{beat.runs}/{beat.run_slots}" if beat.run_slots else "-",
         f"{beat.lag_ms:.1f} ms",
         str(beat.waiting),
         str(beat.handled),

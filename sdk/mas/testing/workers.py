@@ -7,10 +7,10 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from mas.testing.router import wait_until
 
@@ -28,9 +28,11 @@ def environment(**variables: str) -> dict[str, str]:
 class WorkerProcess:
     """A running `mas sim-worker`. Its stderr is read all the time, so that it never waits for a reader."""
 
-    def __init__(self, url: str, name: str, *, slots: int, data: Path, market: Path | None = None) -> None:
+    def __init__(
+        self, url: str, name: str, *, slots: int, data: Path, market: Path | None = None, options: Sequence[str] = ()
+    ) -> None:
         self.name = name
-        arguments = [f"--slots={slots}", f"--name={name}", f"--data={data}", "--log-level=info"]
+        arguments = [f"--slots={slots}", f"--name={name}", f"--data={data}", "--log-level=info", *options]
         arguments += [f"--market={market}"] if market else []
         self._process = subprocess.Popen(
             [sys.executable, "-m", "sim_worker", *arguments],
@@ -105,10 +107,18 @@ class Workers:
         self.started: list[WorkerProcess] = []
 
     def start(
-        self, url: str, *names: str, slots: int = 32, data: Path | None = None, market: Path | None = None
+        self,
+        url: str,
+        *names: str,
+        slots: int = 32,
+        data: Path | None = None,
+        market: Path | None = None,
+        options: Sequence[str] = (),
     ) -> list[WorkerProcess]:
-        """Start one worker for each name at the same time; return when all of them serve."""
-        fresh = [WorkerProcess(url, name, slots=slots, data=data or self._data, market=market) for name in names]
+        """Start one worker for each name at the same time, with more options of `mas sim-worker`; return when all of
+        them serve."""
+        settings: dict[str, Any] = {"slots": slots, "data": data or self._data, "market": market, "options": options}
+        fresh = [WorkerProcess(url, name, **settings) for name in names]
         self.started += fresh
         for worker in fresh:
             worker.wait_serving()

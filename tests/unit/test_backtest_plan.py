@@ -1,0 +1,82 @@
+"""A run is known by its key: the same for the same run, another one for any other."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mas.backtest import plan
+from mas.backtest.measure import kpis
+from mas.backtest.plan import Job
+from mas_router.codec import decode, encode
+from mas_router.errors import CallerError
+
+DAY: dict[str, Any] = {"symbol": "EURUSD", "timeframe": "M5", "from": "2024-01-01", "to": "2024-01-02", "seed": 1}
+JOB = Job("a.b:C", "c0de", {"fast": 1, "slow": 2.5}, plan.subscription(DAY))
+
+
+def test_the_key_of_a_run_never_changes_from_one_release_to_the_next() -> None:
+    assert JOB.key == "48c76ba75e949cbf"
+
+
+def test_the_order_of_parameters_and_the_version_of_the_file_are_not_in_the_key() -> None:
+    assert replace(JOB, point={"slow": 2.5, "fast": 1}).key == JOB.key
+    assert replace(JOB, code="other").key == JOB.key
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(JOB, strategy="a.b:D"),
+        replace(JOB, point={"fast": 2, "slow": 2.5}),
+        replace(JOB, point={"fast": 1}),
+        *(
+            replace(JOB, subscription=plan.subscription({**DAY, **change}))
+            for change in (
+                {"symbol": "GBPUSD"},
+                {"timeframe": "M15"},
+                {"to": "2024-01-03"},
+                {"seed": 2},
+                {"capital": 5.0},
+                {"leverage": 30},
+                {"source": "synthetic"},
+                {"margin_mode": "netting"},
+            )
+        ),
+    ],
+)
+def test_another_run_has_another_key(other: Job) -> None:
+    assert other.key != JOB.key
+
+
+@given(point=st.dictionaries(st.text("abc", min_size=1), st.integers(-9, 9) | st.floats(-1, 1) | st.booleans()))
+def test_a_run_comes_out_of_a_message_as_it_went_in(point: dict[str, Any]) -> None:
+    job = replace(JOB, point=point)
+    run = decode(encode(plan.command(job, "r-1", "c", 60.0)))
+    assert plan.asked(run) == job  # type: ignore[arg-type]
+
+
+def test_the_subscription_of_a_run_is_the_one_that_the_sdk_is_given() -> None:
+    for raw in (DAY, {name: value for name, value in DAY.items() if name != "timeframe"}):
+        one = plan.subscription(raw)
+        assert plan.subscription(plan.as_params(one)) == one
+
+
+@pytest.mark.parametrize("wrong", [{"symbol": ""}, {"timeframe": "M7"}, {"to": "2023-01-01"}, {"from": "yesterday"}])
+def test_a_subscription_that_the_sdk_refuses_is_refused_here(wrong: dict[str, Any]) -> None:
+    with pytest.raises(CallerError):
+        plan.subscription({**DAY, **wrong})
+
+
+def test_the_drawdown_is_the_deepest_fall_from_a_peak_in_percent_of_the_peak() -> None:
+    money = {"commission": 0.0, "swap": 0.0, "fee": 0.0}
+    deals = [{"order": 0, "profit": 10_000.0, **money}]
+    deals += [{"order": 1, "profit": profit, **money} for profit in (1000.0, -1100.0, 600.0, -700.0, 5000.0)]
+    found = kpis({"balance": 14_800.0}, 5, deals, 99)
+    assert found["profit"] == 4800.0
+    assert found["deals"] == 5
+    assert found["max_drawdown"] == pytest.approx(100 * 1200 / 11_000, abs=1e-5)
