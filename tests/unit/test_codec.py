@@ -71,7 +71,7 @@ def test_a_message_comes_back_as_it_was(message: m.Message) -> None:
 
 
 def test_the_events_of_a_report_keep_their_types_and_states() -> None:
-    report = decode(encode(EXAMPLES[14]))
+    report = decode(encode(EXAMPLES[15]))
     assert isinstance(report, m.Report)
     assert isinstance(report.events[0], m.Status)
     assert report.events[0].state is State.FILLED

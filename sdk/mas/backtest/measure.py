@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from mas_router.messages import Row
@@ -19,29 +20,28 @@ KPIS: Final[Mapping[str, bool]] = {
 MONEY_DIGITS: Final = 8
 
 
-def kpis(account: Mapping[str, Any], orders: int, deals: Sequence[Mapping[str, Any]], bars: int) -> Row:
-    """The figures of a run. `deals` in the order in which they were made; those without an order are the deposit.
+def kpis(account: Mapping[str, Any], orders: int, deals: Iterable[Mapping[str, Any]], bars: int) -> Row:
+    """The figures of a run. `deals` in the order in which they were made; those without an order are no trades.
 
     `max_drawdown` is the deepest fall of the balance from a peak of it, in percent of that peak.
     """
-    made = [deal for deal in deals if deal["order"]]
-    capital = sum(float(deal["profit"]) for deal in deals if not deal["order"])
-    balance = float(account["balance"])
+    results = [deal["profit"] + deal["commission"] + deal["swap"] + deal["fee"] for deal in deals if deal["order"]]
+    balance, profit = float(account["balance"]), round(math.fsum(results), MONEY_DIGITS)
     return {
-        "profit": round(balance - capital, MONEY_DIGITS),
+        "profit": profit,
         "balance": balance,
-        "max_drawdown": _drawdown(made, capital),
+        "max_drawdown": _drawdown(results, balance - profit),
         "orders": orders,
-        "deals": len(made),
+        "deals": len(results),
         "bars": bars,
     }
 
 
-def _drawdown(deals: Iterable[Mapping[str, Any]], capital: float) -> float:
+def _drawdown(results: Iterable[float], capital: float) -> float:
     balance = peak = capital
     deepest = 0.0
-    for deal in deals:
-        balance += deal["profit"] + deal["commission"] + deal["swap"] + deal["fee"]
+    for result in results:
+        balance += result
         peak = max(peak, balance)
         deepest = max(deepest, (peak - balance) / peak)
     return round(100 * deepest, 6)
