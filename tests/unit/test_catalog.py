@@ -238,7 +238,7 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_draft(tmp_path: Path, mon
     monkeypatch.setattr("pyarrow.parquet.write_table", full)
     with pytest.raises(OSError, match="No space left"):
         catalog.write("EURUSD", [ticks([7])], "test", 1)
-    (file,) = [path for path in tmp_path.rglob("*") if path.is_file() and path.name != "lock"]
+    (file,) = [path for path in tmp_path.rglob("*") if path.is_file() and path.parent.name != "locks"]
     assert load(file, "EURUSD").time.tolist() == [5, 6]
 
 

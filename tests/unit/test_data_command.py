@@ -119,11 +119,25 @@ def test_every_option_of_a_table_reaches_the_import(tmp_path: Path) -> None:
     options = ("--columns", "time=1,open=2,high=3,low=4,close=5", "--delimiter", "tab", "--spread", "20")
     times = ("--time-format", "%d.%m.%Y %H:%M", "--timezone", "+02:00", "--digits", "4")
     result = mas_data("import", path, "--symbol", "X", *options, *times, "--data", tmp_path / "data")
-    assert result.stdout.startswith("read as csv: M1 bars, times in +02:00, bid prices, the ask 20 points above\n")
+    assert result.stdout.startswith(
+        "read as csv: M1 bars, times in +02:00, prices of the bid, the ask above them by 20 points\n"
+    )
     (file,) = (tmp_path / "data").rglob("*.parquet")
     found = load(file, "X")
     assert isinstance(found, Bars) and found.ask_close.tolist() == [1.102]
     assert found.time.tolist() == [1_704_276_000_000_000_000]
+
+
+def test_a_symbol_of_a_market_file_has_its_digits_and_spread(tmp_path: Path) -> None:
+    market, path = tmp_path / "market.toml", tmp_path / "b.csv"
+    market.write_text('[symbols.COPPER]\nlike = "XAUUSD"\ndigits = 1\nspread_points = 7\n')
+    path.write_text("20240103 050000;10.0;10.0;10.0;10.0;0\n")
+    to = ("--symbol", "COPPER", "--data", tmp_path / "data")
+    assert_refused(mas_data("import", path, *to), "digits=None is not allowed")
+    assert "by 7 points" in mas_data("import", path, *to, "--market", market).stdout
+    assert mas_data("import", path, *to, env={"MAS_MARKET": str(market)}).exit_code == 0
+    days = ("--from", "2024-01-09", "--to", "2024-01-10", "--data", tmp_path / "data")
+    assert mas_data("synth", "COPPER", *days, "--market", market).exit_code == 0
 
 
 def test_show_tells_ranges_sources_and_gaps(tmp_path: Path) -> None:
@@ -168,7 +182,7 @@ def test_remove_takes_away_what_is_named_after_asking(tmp_path: Path) -> None:
     assert_refused(mas_data("remove", "EURUSD", "--kind", "m1", "--yes", *to), "has no m1 of EURUSD")
     assert_refused(mas_data("remove", "EURUSD", "--kind", "d1", "--yes", *to), "kind='d1' is not allowed: one of m1")
     assert mas_data("remove", "EURUSD", "--yes", *to).exit_code == 0
-    assert listed(tmp_path / "data") == [] and not list((tmp_path / "data").iterdir())
+    assert listed(tmp_path / "data") == [] and [path.name for path in (tmp_path / "data").iterdir()] == ["locks"]
     assert_refused(mas_data("remove", "EURUSD", "--yes", *to), "has no quotes of EURUSD, only of: nothing")
 
 
@@ -202,7 +216,10 @@ def test_synth_fills_a_range_and_marks_it(
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        (("NOSUCH", "--from", "2024-01-09", "--to", "2024-01-12"), "symbol='NOSUCH' is not allowed: a built-in symbol"),
+        (
+            ("NOSUCH", "--from", "2024-01-09", "--to", "2024-01-12"),
+            "symbol='NOSUCH' is not allowed: a symbol of the simulator",
+        ),
         (
             ("GBPUSD", "--from", "2024-01-09", "--to", "12.1.2024"),
             "--to='12.1.2024' is not allowed: a day as YYYY",

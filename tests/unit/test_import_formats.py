@@ -3,6 +3,7 @@ from __future__ import annotations
 import gzip
 import io
 import lzma
+import os
 import struct
 import tracemalloc
 import zipfile
@@ -15,7 +16,8 @@ import pytest
 from mas_router.errors import InvalidField
 from sim_worker import text_files
 from sim_worker.formats import BadFile
-from sim_worker.importers import Import, Options
+from sim_worker.import_plan import Options
+from sim_worker.importers import Import
 from sim_worker.quotes import Bars, Quotes
 from sim_worker.survey import Report
 
@@ -252,7 +254,7 @@ def test_gold_has_three_digits_there_and_other_symbols_need_theirs(tmp_path: Pat
     assert ticks(path, symbol="XAUUSD")[0].bid.tolist() == [2050.115]
     with pytest.raises(InvalidField, match="digits=None is not allowed"):
         ticks(path, symbol="NOSUCH")
-    with pytest.raises(BadFile, match=r"a price of 20\.5011, with EURUSD around 1\.085: say --digits"):
+    with pytest.raises(BadFile, match=r"a price of 20\.5011, where 1\.085 is usual: say --digits"):
         ticks(path, symbol="EURUSD")
     with pytest.raises(InvalidField, match="timezone"):
         ticks(path, symbol="XAUUSD", timezone="UTC")
@@ -365,6 +367,21 @@ def test_an_archive_that_is_no_archive_is_one_sentence(tmp_path: Path) -> None:
     for content in (b"PK\x03\x04", b"PK\x03\x04" + bytes(500)):
         with pytest.raises(BadFile, match=r"t\.zip: damaged or cut short"):
             ticks(written(tmp_path / "t.zip", content))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes in the file system here")
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "t.csv")
+    with pytest.raises(BadFile, match="neither a file nor a directory"):
+        ticks(tmp_path / "t.csv")
+
+
+def test_what_a_file_holds_does_not_steer_a_terminal(tmp_path: Path) -> None:
+    _, report = ticks(written(tmp_path / "t.csv", TRUEFX + "\x1b[2Jgone\n"))
+    assert report.examples[0].text == "?[2Jgone"
+    with pytest.raises(BadFile) as caught:
+        ticks(written(tmp_path / "t.csv", "\x1b[2Jgone\n"))
+    assert "\x1b" not in str(caught.value)
 
 
 def test_a_flood_of_bad_lines_ends_the_import(tmp_path: Path) -> None:

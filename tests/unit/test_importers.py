@@ -10,7 +10,8 @@ import pytest
 from mas_router.errors import InvalidField
 from sim_worker import text_files
 from sim_worker.formats import BadFile
-from sim_worker.importers import BAR_VOLUME, Import, Options
+from sim_worker.import_plan import Options
+from sim_worker.importers import BAR_VOLUME, Import
 from sim_worker.quotes import MINUTE, Bars, Quotes
 from sim_worker.survey import Report, Survey
 

@@ -25,6 +25,8 @@ from sim_worker.stretch import Stretch, months
 #: What rows are taken from, the first that covers a range: for bars, for ticks.
 BARS = ("m1", "ticks", "m1" + SYNTHETIC)
 TICKS = ("ticks", "ticks" + SYNTHETIC)
+#: The folder of the files by which writers keep out of each other's way.
+LOCKS = "locks"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +67,7 @@ class Catalog:
         `imported_at` is in UTC ns. CatalogError while another process adds to the symbol.
         """
         _check_symbol(symbol)
-        folder = self._folder(symbol)
-        with locked(folder / "lock") as alone:
-            if not alone:
-                raise CatalogError(f"{folder} is being written by another process; try again when it is done")
+        with self._alone(symbol) as folder:
             addition = Addition(folder, symbol, imported_at)
             try:
                 yield addition
@@ -79,23 +78,20 @@ class Catalog:
     def remove(self, symbol: str, names: Iterable[str]) -> int:
         """Take away all rows of a symbol of these kinds (names of folders), and return how many files that were."""
         _check_symbol(symbol)
-        paths = [path for name in names for path in months(self._folder(symbol) / name)]
-        for path in paths:
-            path.unlink()
-        for name in names:
-            self._tidy(self._folder(symbol) / name)
-        self._tidy(self._folder(symbol))
-        return len(paths)
+        with self._alone(symbol) as folder:
+            removed = sum(_emptied(folder / name) for name in names)
+            if folder.is_dir() and not any(folder.iterdir()):
+                folder.rmdir()
+        return removed
 
-    def _tidy(self, folder: Path) -> None:
-        """Take away a folder in which nothing but drafts and a lock is left."""
-        if not folder.is_dir() or months(folder) or any(path.is_dir() for path in folder.iterdir()):
-            return
-        for path in folder.iterdir():
-            if path.name == "lock" or path.name.endswith(DRAFT):
-                path.unlink()
-        if not any(folder.iterdir()):
-            folder.rmdir()
+    @contextmanager
+    def _alone(self, symbol: str) -> Iterator[Path]:
+        """The folder of a symbol, which no other process writes meanwhile."""
+        folder = self._folder(symbol)
+        with locked(self.directory / LOCKS / folder.name) as alone:
+            if not alone:
+                raise CatalogError(f"{folder} is being written by another process; try again when it is done")
+            yield folder
 
     def read(self, symbol: str, since: int, until: int) -> Bars | Quotes:
         """What bars of since <= time < until are made of: M1 bars, else ticks, else synthetic M1 bars.
@@ -293,6 +289,16 @@ def _day(time: int) -> str:
 
 
 # ---- folders -------------------------------------------------------------------------------------------------------
+
+
+def _emptied(folder: Path) -> int:
+    """Take away the months and the drafts of a folder, and the folder if nothing else is in it. Returns the months."""
+    paths = months(folder)
+    for path in [*paths, *folder.glob(f"*{DRAFT}")]:
+        path.unlink()
+    if folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()
+    return len(paths)
 
 
 def _entry(folder: Path) -> Entry | None:

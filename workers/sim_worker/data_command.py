@@ -6,7 +6,6 @@ A shell: environment, clock, terminal. Every refusal is one line on stderr and e
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,11 +23,14 @@ from sim_worker.bars import DAY
 from sim_worker.catalog import Catalog, Entry
 from sim_worker.data_text import gap, kind, moment, sources, summary, table
 from sim_worker.formats import NAMES
-from sim_worker.importers import Import, Options
+from sim_worker.import_plan import Options
+from sim_worker.importers import Import
 from sim_worker.month_file import GROUP, KINDS, SYNTHETIC, CatalogError
+from sim_worker.opening import default_data, default_market
 from sim_worker.quotes import Bars, Quotes
 from sim_worker.survey import GAP, Survey
-from sim_worker.symbols import find_symbol
+from sim_worker.symbols import read_server
+from sim_worker.symbols_command import Market
 from sim_worker.synthetic import synthetic_bars, synthetic_quotes
 
 app = typer.Typer(name="data", help="Quotes for backtests: import, list, check, make up.", no_args_is_help=True)
@@ -70,6 +72,7 @@ def import_(
     ] = None,
     digits: Annotated[int | None, typer.Option(help="The decimals of a point, if not those of the symbol.")] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Refuse files with a row that would be left out.")] = False,
+    market: Market = None,
     data: Directory = None,
 ) -> None:
     """Add the quotes of files to the catalog.
@@ -89,8 +92,8 @@ def import_(
     )
     with _one_line_errors():
         with _bar(f"importing {files[0].name}") as progress:
-            job = Import(files, options, progress)
-            with Catalog(_directory(data)).adding(symbol, time.time_ns()) as addition:
+            job = Import(files, options, progress, read_server(market or default_market()).symbols.find)
+            with Catalog(data or default_data()).adding(symbol, time.time_ns()) as addition:
                 for name, tables in job.parts():
                     addition.write(tables, name)
         typer.echo(f"read as {job.assumed}")
@@ -104,7 +107,7 @@ def list_(
 ) -> None:
     """Show what quotes there are."""
     with _one_line_errors():
-        directory = _directory(data)
+        directory = data or default_data()
         entries = Catalog(directory).entries()
         if as_json:
             typer.echo(json.dumps([asdict(entry) for entry in entries]))
@@ -121,7 +124,7 @@ def show(
 ) -> None:
     """Show what there is of a symbol: ranges, rows, sources, and the gaps of more than an hour."""
     with _one_line_errors():
-        catalog = Catalog(_directory(data))
+        catalog = Catalog(data or default_data())
         for entry in _entries(catalog, symbol):
             gaps = list(catalog.stretch(entry).gaps(GAP))
             typer.echo(f"{entry.symbol}, {kind(entry)}: {entry.rows} rows in {entry.months} months,")
@@ -143,7 +146,7 @@ def check(
 ) -> None:
     """Read every row again, and tell what is odd. Exit code 1 if a file is damaged."""
     with _one_line_errors():
-        catalog = Catalog(_directory(data))
+        catalog = Catalog(data or default_data())
         for path in catalog.drafts():
             typer.echo(f"{path}: left behind by an import that was stopped, or in the making")
         damaged = False
@@ -179,7 +182,7 @@ def remove(
     with _one_line_errors():
         if only not in (None, *FOLDERS):
             raise InvalidField("kind", only, f"one of {', '.join(FOLDERS)}")
-        catalog = Catalog(_directory(data))
+        catalog = Catalog(data or default_data())
         entries = [entry for entry in _entries(catalog, symbol) if only in (None, entry.folder)]
         if not entries:
             raise CatalogError(f"{catalog.directory} has no {only} of {symbol}")
@@ -205,18 +208,19 @@ def _entries(catalog: Catalog, symbol: str | None) -> list[Entry]:
 
 @app.command()
 def synth(
-    symbol: Annotated[str, typer.Argument(help="A built-in symbol, such as GBPUSD.")],
+    symbol: Annotated[str, typer.Argument(help="A symbol of the simulator, such as GBPUSD.")],
     since: Annotated[str, typer.Option("--from", metavar="YYYY-MM-DD", help="The first day, UTC.")],
     until: Annotated[str, typer.Option("--to", metavar="YYYY-MM-DD", help="The day after the last one.")],
     seed: Annotated[int, typer.Option(min=0, help="Another number gives other prices.")] = 1,
     ticks: Annotated[bool, typer.Option("--ticks", help="Ticks in place of M1 bars.")] = False,
+    market: Market = None,
     data: Directory = None,
 ) -> None:
     """Fill the catalog with made-up prices. They are kept apart from real ones and always named as synthetic."""
     with _one_line_errors():
-        spec = find_symbol(symbol)
+        spec = read_server(market or default_market()).symbols.find(symbol)
         if spec is None:
-            raise InvalidField("symbol", symbol, "a built-in symbol, such as EURUSD")
+            raise InvalidField("symbol", symbol, "a symbol of the simulator; mas symbols show lists them")
         first, end = _day("--from", since), _day("--to", until)
         if end <= first:
             raise InvalidField("--to", until, f"a day after --from ({since})")
@@ -228,7 +232,7 @@ def synth(
                 progress(min(start + STRETCH * DAY, end) - first, end - first)
 
         with _bar(f"making up {symbol}", sizes=False) as progress:
-            rows = Catalog(_directory(data)).write(symbol, stretches(progress), f"seed {seed}", time.time_ns())
+            rows = Catalog(data or default_data()).write(symbol, stretches(progress), f"seed {seed}", time.time_ns())
         kind = "ticks" if ticks else "M1 bars"
         typer.echo(f"{symbol}: {rows} synthetic {kind} from {since} to {until} (seed {seed})")
 
@@ -269,13 +273,6 @@ def _plain_lines(text: str) -> Callable[[int, int], None]:
             typer.echo(f"{text}: {100 * done // max(1, total)} %", err=True)
 
     return show_line
-
-
-def _directory(given: Path | None) -> Path:
-    if given is not None:
-        return given
-    named = os.environ.get("MAS_DATA")
-    return Path(named) if named else Path.home() / ".mas" / "data"
 
 
 def _day(option: str, text: str) -> int:

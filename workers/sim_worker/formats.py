@@ -161,7 +161,7 @@ def format_of(where: str, head: bytes, name: str | None = None) -> Format:
             return form
     known = "; ".join(f"{key}: {like}" for key, (like, _) in allowed.items())
     more = "" if name else "; for another one say --columns"
-    raise BadFile(f"{where}, line 1: {line[:80]!r} is not allowed: the first line of a format ({known}{more})")
+    raise BadFile(f"{where}, line 1: {line[:60]!a} is not allowed: the first line of a format ({known}{more})")
 
 
 def check_name(name: str | None) -> None:

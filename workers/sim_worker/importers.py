@@ -7,22 +7,21 @@ than half is no row is refused in any case: it is not what it was taken for.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from mas_router.errors import InvalidField
 from sim_worker import dukascopy
 from sim_worker.csv_rows import Fault, Parser, Rows
-from sim_worker.formats import ASKS, SIDES, BadFile, Format, check_name, columns_of, csv_format, format_of
+from sim_worker.formats import ASKS, SIDES, BadFile, Format
+from sim_worker.import_plan import Options, plan
 from sim_worker.quotes import MINUTE, Bars, FloatArray, IntArray, Quotes
 from sim_worker.specs import SymbolSpec
 from sim_worker.survey import Report, Survey
 from sim_worker.symbols import find_symbol
-from sim_worker.text_files import TextFile, find_files
-from sim_worker.zones import Zone, zone_of
+from sim_worker.text_files import TextFile
 
 #: The volume of an imported M1 bar of which the file tells none: the quotes that it stands for.
 BAR_VOLUME = 4
@@ -33,26 +32,6 @@ TOO_MANY = 100
 
 Progress = Callable[[int, int], None]
 Tables = Iterator[Bars | Quotes]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """How to read. None or "" leaves it to the format, and to the symbol.
-
-    `form` is one of `formats.NAMES`. `columns`, `delimiter` and `time_format` (`time_text`) make the format csv.
-    `timezone` is a name for `zones`. `spread` in points is for bars of one side; `digits` are the decimals of a point.
-    `strict`: what would be left out or altered is an error.
-    """
-
-    symbol: str = ""
-    form: str | None = None
-    columns: str = ""
-    delimiter: str = ","
-    time_format: str = "iso"
-    timezone: str | None = None
-    digits: int | None = None
-    spread: float | None = None
-    strict: bool = False
 
 
 class Import:
@@ -68,17 +47,19 @@ class Import:
         paths: Sequence[Path],
         options: Options | None = None,
         progress: Progress = lambda done, total: None,
+        find: Callable[[str], SymbolSpec | None] = find_symbol,
     ) -> None:
-        self._options = options or Options()
-        self._spec = find_symbol(self._options.symbol) if self._options.symbol else None
-        check_name(self._options.form)
-        self._files = find_files(paths)
-        self._form = _form_of_all(self._files, self._options)
-        self._zone = self._zone_of()
+        self._strict = options is not None and options.strict
+        self._plan = plan(paths, options or Options(), find)
+        self._files = self._plan.files
         self._progress, self._done = progress, 0
         self._survey, self._good = Survey(), 0
         self._total = sum(file.size for file in self._files)
-        self._assume()
+
+    @property
+    def assumed(self) -> str:
+        """How the files are read, in words."""
+        return self._plan.words
 
     @property
     def report(self) -> Report:
@@ -91,62 +72,18 @@ class Import:
 
     def parts(self) -> Iterator[tuple[str, Tables]]:
         """A name for each file, or pair, or set of hours, with its rows. Take all rows of one before the next."""
-        if self._form is None:
+        form = self._plan.form
+        if form is None:
             yield self._label(), self._counted(self._hours())
-        elif self._form.files == 2:
-            yield " + ".join(file.name for file in self._files), self._counted(self._pairs(self._form))
+        elif form.files == 2:
+            yield " + ".join(file.name for file in self._files), self._counted(self._pairs(form))
         else:
             for file in self._files:
                 self._survey.next_file()
-                make = self._ticks if self._form.ticks else self._one_sided
-                yield file.name, self._counted(make(file, self._form))
+                make = self._ticks if form.ticks else self._one_file
+                yield file.name, self._counted(make(file, form))
         if not self.report.rows:
             raise BadFile(f"{' and '.join(map(str, self._files[:2]))}: no rows{self._why()}")
-
-    # ---- what is assumed -------------------------------------------------------------------------------------------
-
-    def _zone_of(self) -> Zone:
-        if self._form is None:
-            if self._options.timezone is not None:
-                raise InvalidField("timezone", self._options.timezone, "none for dukascopy, whose times are UTC")
-            return Zone("UTC")
-        return zone_of(self._options.timezone or self._form.zone)
-
-    def _assume(self) -> None:
-        """Settle what the files do not tell, or refuse."""
-        options, form = self._options, self._form
-        if options.spread is not None and not 0 <= options.spread < 1e6:
-            raise InvalidField("spread", options.spread, "0 to 1000000 points")
-        if options.digits is not None and not 0 <= options.digits <= 8:
-            raise InvalidField("digits", options.digits, "0 to 8")
-        self._digits = options.digits
-        if self._digits is None and self._spec is not None:
-            metal = dukascopy.DIGITS.get(self._spec.currency_base) if form is None else None
-            self._digits = self._spec.digits if metal is None else metal
-        one_sided = form is not None and not form.ticks and form.files == 1 and ASKS[0] not in form.columns
-        if (form is None or one_sided) and self._digits is None:
-            raise InvalidField("digits", None, "the decimals of a point: the symbol is not a built-in one")
-        told = options.spread is not None or (form is not None and "spread" in form.columns)
-        if one_sided and not told and self._spec is None:
-            raise InvalidField("spread", None, "a spread in points: the bars have one side, the symbol is not built in")
-        self._one = one_sided
-
-    @property
-    def assumed(self) -> str:
-        """How the files are read, in words."""
-        if self._form is None:
-            return f"dukascopy: ticks, times in UTC, prices with {self._digits} digits"
-        words = [f"{self._form.name}: {'ticks' if self._form.ticks else 'M1 bars'}, times in {self._zone.name}"]
-        if self._one:
-            words.append(f"bid prices, the ask {self._spread_words()} points above")
-        return ", ".join(words)
-
-    def _spread_words(self) -> str:
-        if self._options.spread is not None:
-            return f"{self._options.spread:g}"
-        if self._form is not None and "spread" in self._form.columns:
-            return "the file's spread of"
-        return f"{self._spec.spread_points} (the symbol's usual spread)" if isinstance(self._spec, SymbolSpec) else ""
 
     # ---- counting --------------------------------------------------------------------------------------------------
 
@@ -188,11 +125,11 @@ class Import:
             (found.raised, "with an ask below the bid"),
             (found.unpaired, "of one side only"),
         ):
-            if self._options.strict and count:
+            if self._strict and count:
                 raise BadFile(f"{self._label()}: {count} rows {text}, and --strict is given; nothing is imported")
 
     def _drop(self, file: object, faults: list[Fault]) -> None:
-        if faults and self._options.strict:
+        if faults and self._strict:
             line, _, _, why = faults[0]
             raise BadFile(f"{file}, line {line}: {why}")
         self._survey.drop(str(file), faults)
@@ -219,7 +156,7 @@ class Import:
 
     def _rows(self, file: TextFile, form: Format) -> Iterator[Rows]:
         """The rows of one file, block by block."""
-        parser = Parser(form, self._zone, lambda faults: self._drop(file, faults))
+        parser = Parser(form, self._plan.zone, lambda faults: self._drop(file, faults))
         reached = 0
         for block, line, part in file.blocks():
             if line == 1 and form.header:
@@ -244,36 +181,29 @@ class Import:
                 volume=volume.astype(np.int64) if volume is not None and volume.any() else None,
             )
 
-    def _one_sided(self, file: TextFile, form: Format) -> Iterator[Bars]:
+    def _one_file(self, file: TextFile, form: Format) -> Iterator[Bars]:
         """Bars of one file: of the bid and a spread, or of both sides."""
         for rows in self._rows(file, form):
             bid = [rows.numbers[name] for name in SIDES]
-            ask = [rows.numbers[name] for name in ASKS] if not self._one else self._asks(bid, rows)
+            ask = [rows.numbers[name] for name in ASKS] if not self._plan.one_sided else self._asks(bid, rows)
             yield _bars(rows.time, bid, ask, rows.numbers.get("volume"))
 
     def _asks(self, bid: list[FloatArray], rows: Rows) -> list[FloatArray]:
         """The ask's prices: the bid's and the spread, rounded as prices are."""
-        usual = 0 if self._spec is None else self._spec.spread_points
-        points = rows.numbers.get("spread", usual) if self._options.spread is None else self._options.spread
-        digits = self._digits or 0
+        points = rows.numbers["spread"] if self._plan.spread is None else self._plan.spread
+        digits = self._plan.digits
         return [np.asarray(np.round(side + points * 10.0**-digits, digits)) for side in bid]
 
     def _hours(self) -> Iterator[Quotes]:
         """The ticks of all hours, in their order."""
         for path in dukascopy.in_order([file.path for file in self._files]):
-            rows = dukascopy.ticks_of(path, self._digits or 0, lambda faults, path=path: self._drop(path, faults))  # type: ignore[misc]
+            rows = dukascopy.ticks_of(path, self._plan.digits, lambda faults, path=path: self._drop(path, faults))  # type: ignore[misc]
             self._refuse_flood(path, 0 if rows is None else len(rows))
             if rows is not None:
-                self._refuse_scale(path, float(rows.bid[0]))
+                self._plan.refuse_scale(path, float(rows.bid[0]))
                 yield rows
             self._done += path.stat().st_size
             self._progress(self._done, self._total)
-
-    def _refuse_scale(self, path: Path, price: float) -> None:
-        """A wrong point makes every price wrong by a power of ten; what a currency is worth never changes that much."""
-        usual = 0.0 if self._spec is None or self._options.digits is not None else self._spec.reference_price
-        if usual and not usual / 6 < price < usual * 6:
-            raise BadFile(f"{path}: a price of {price:g}, with {self._options.symbol} around {usual:g}: say --digits")
 
     def _pairs(self, form: Format) -> Iterator[Bars]:
         """Rows of both sides that have the same time. Blocks of the two files end at different times."""
@@ -344,42 +274,3 @@ def _repeats(rows: Quotes, above: Quotes | None) -> np.ndarray[tuple[int], np.dt
     if both.last is not None:
         same &= np.diff(both.last) == 0
     return same if above is not None else np.append(False, same)
-
-
-def _form_of_all(files: Sequence[TextFile], options: Options) -> Format | None:
-    """The one format of all files, None for dukascopy."""
-    if options.form == "csv" and not options.columns:
-        raise InvalidField("columns", None, "which column holds what, for format csv: time=Date,bid=Bid,ask=Ask")
-    if options.columns and options.form not in (None, "csv"):
-        raise InvalidField("columns", options.columns, f"none with format {options.form}")
-    first, found = files[0], _form(files[0], options)
-    for file in files[1:]:
-        other = _form(file, options)
-        if (other and other.columns) != (found and found.columns) or (other and other.name) != (found and found.name):
-            names = [form.name if form else "dukascopy" for form in (found, other)]
-            raise BadFile(f"{first} is {names[0]}, {file} is {names[1]}: import files of one format at a time")
-    if found is not None and found.files == 2 and len(files) != 2:
-        shown = ", ".join(map(str, files[:3]))
-        raise BadFile(f"format {found.name} is two files, the bid's and then the ask's; {len(files)} given: {shown}")
-    return found
-
-
-def _form(file: TextFile, options: Options) -> Format | None:
-    if not file.member and options.form in (None, "dukascopy") and not options.columns:
-        if dukascopy.is_bi5(file.path):
-            return None
-        if options.form == "dukascopy":
-            raise BadFile(f"{file}: no .bi5 file")
-    head = file.head()
-    if options.columns:
-        return csv_format(str(file), head, columns_of(options.columns), options.delimiter, options.time_format)
-    form = format_of(str(file), head, options.form)
-    if form.name == "truefx-pair":
-        _refuse_pair(file, head, options.symbol)
-    return form
-
-
-def _refuse_pair(file: TextFile, head: bytes, symbol: str) -> None:
-    pair = head[:7].decode("ascii", "replace").replace("/", "").upper()
-    if symbol and not symbol.upper().startswith(pair):
-        raise BadFile(f"{file} has quotes of {pair}, not of {symbol}")

@@ -96,7 +96,7 @@ class Survey:
         """Count lines that are left out: number, text, kind and what is wrong."""
         for line, text, kind, why in faults:
             if self._dropped[kind] < EXAMPLES:
-                self._examples.append(Example(file, line, text[:CUT], why))
+                self._examples.append(Example(file, line, _printable(text[:CUT]), why))
                 self._files.append(file)
             self._dropped[kind] += 1
 
@@ -143,6 +143,11 @@ class Survey:
         if len(moves) >= ENOUGH:
             self._usual = float(np.median(moves))
         return max(LEAST, TIMES * self._usual)
+
+
+def _printable(text: str) -> str:
+    """What a file holds must not steer a terminal."""
+    return "".join(sign if sign.isprintable() else "?" for sign in text)
 
 
 def _joined(above: Bars | Quotes, rows: Bars | Quotes) -> Bars | Quotes:

@@ -136,6 +136,8 @@ def _inside(path: Path) -> Iterator[TextFile]:
             raise BadFile(f"{path}: more than {MOST_FILES} files")
         for file in inside:
             yield from _inside(file)
+    elif path.exists() and not path.is_file():
+        raise BadFile(f"{path}: neither a file nor a directory")  # a pipe may never end
     elif _is_zip(path):
         yield from _members(path)
     else:
