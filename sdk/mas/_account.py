@@ -57,6 +57,9 @@ class Teller(Protocol):
 
     def execution(self, entry: Entry, execution: Execution, report: Report) -> list[Call]: ...
 
+    def say(self, text: str) -> str:
+        """A message in the language of the user."""
+
     def deliver(self, account: Account, calls: list[Call]) -> None:
         """Give callbacks their place in the order."""
 
@@ -196,6 +199,7 @@ class Account:
         self._conclude(entry, State.UNKNOWN, reason, text, final=final)
 
     def _conclude(self, entry: Entry, state: State, reason: str, message: str, *, final: bool) -> None:
+        message = self._teller.say(message)
         with self._lock:
             known = entry.known.state is state
             if not known and self.book.set_state(entry, state, message):
@@ -263,7 +267,7 @@ class Account:
         if report.result is not None:
             entry.known.retcode = report.result.retcode
             if entry.verb != "send":
-                entry.known.message = report.result.comment
+                entry.known.message = self._teller.say(report.result.comment)
         entry.answered = True
         self.book.settle(entry)
 
@@ -275,6 +279,9 @@ class Account:
         if isinstance(event, Execution):
             news = self.book.apply_execution(entry, event)
             return self._teller.execution(entry, event, report) if news else []
+        said = self._teller.say(event.message)
+        if said != event.message:
+            event = event.model_copy(update={"message": said})
         try:
             news = self.book.apply_status(entry, event)
         except IllegalTransition as error:

@@ -32,7 +32,7 @@ class Depth:
             self._followed.add((account.home, symbol))
             return True
         except MasError as error:
-            log.warning("%s", error)
+            log.warning("%s", self._hub.say(str(error)))
             return False
 
     def read(self, raw: object) -> list[dict[str, Any]]:
@@ -42,7 +42,7 @@ class Depth:
                 raise CallerError(f"the depth of {symbol} is not followed: call subscribe_market_book first")
             return [dict(row) for row in self._levels(account, symbol)]
         except MasError as error:
-            log.warning("%s", error)
+            log.warning("%s", self._hub.say(str(error)))
             return []
 
     def unsubscribe(self, raw: object) -> bool:
@@ -54,7 +54,7 @@ class Depth:
         except KeyError:
             return False
         except MasError as error:
-            log.warning("%s", error)
+            log.warning("%s", self._hub.say(str(error)))
             return False
 
     def _target(self, raw: object) -> tuple[Account, str]:

@@ -36,7 +36,7 @@ class History:
             self._hub.check_open()
             pages = self._pages(params.bars_from_pos(raw))
         except MasError as error:
-            log.warning("%s", error)
+            log.warning("%s", self._hub.say(str(error)))
             pages = []
         return _frame(make, pages)
 

@@ -23,6 +23,7 @@ from mas._backend import Backend
 from mas._book import Entry
 from mas._dispatch import Call, Dispatcher, Inline
 from mas._keeper import Keeper
+from mas._lang import Language
 from mas._line import Line
 from mas._views import StatusView, execution_data
 from mas.order_id import OrderId
@@ -79,6 +80,7 @@ class Hub:
         self._prefix, self._numbers = secrets.token_hex(5), itertools.count(1)
         self._probed = 0
         self._here = threading.local()
+        self.language = Language()
         self._pid = os.getpid()
         self._hears_status = _overrides(owner, "receive_order_status")
         self._hears_execution = _overrides(owner, "receive_order_execution")
@@ -284,6 +286,21 @@ class Hub:
     def on_bounce(self, command_id: str, reason: str) -> None:
         for account in self.accounts():
             account.on_bounce(command_id, reason)
+
+    # ---- the user's language -----------------------------------------------------------------------------------------
+
+    def say(self, text: str) -> str:
+        """A message in the language of the user."""
+        return self.language.say(text)
+
+    @contextmanager
+    def speaking(self) -> Iterator[None]:
+        """The errors that leave this block are in the language of the user."""
+        try:
+            yield
+        except MasError as error:
+            error.args = (self.say(str(error)),)
+            raise
 
     # ---- what users hear -----------------------------------------------------------------------------------------
 

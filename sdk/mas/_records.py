@@ -32,7 +32,7 @@ class Records:
             self._hub.check_open()
             return [record(row) for row in self._pages(read(raw))]
         except MasError as error:
-            log.warning("%s", error)
+            log.warning("%s", self._hub.say(str(error)))
             return []
 
     def account(self, raw: object) -> dict[str, Any]:
@@ -40,7 +40,7 @@ class Records:
             self._hub.check_open()
             return dict(next(self._pages(params.account_info(raw))))
         except MasError as error:
-            return {"error": str(error)}
+            return {"error": self._hub.say(str(error))}
 
     def check(self, raw: object) -> dict[str, Any]:
         try:
@@ -50,7 +50,7 @@ class Records:
             command = Check(id=self._hub.new_id(), client=self._hub.client, request=order.request, at=account.row)
             return dict(ask_rows(account, command).rows[0])
         except MasError as error:
-            log.warning("%s", error)
+            log.warning("%s", self._hub.say(str(error)))
             return {}
 
     def calculate(self, read: Callable[[object], CalcParams], raw: object) -> float:
@@ -61,7 +61,7 @@ class Records:
             value = ask_rows(account, self._calc(given, account)).rows[0]["value"]
             return float(value) if isinstance(value, int | float) else -1.0
         except MasError as error:
-            log.warning("%s", error)
+            log.warning("%s", self._hub.say(str(error)))
             return -1.0
 
     def _calc(self, given: CalcParams, account: Account) -> Calc:

@@ -59,13 +59,14 @@ class Reports:
 
     def kpis(self, raw: object, directory: Directory) -> Answer:
         def make() -> Answer:
-            return {"path": _write(directory, KPI_FILE, self._report(raw).kpi_page(_asset))}
+            return {"path": _write(directory, KPI_FILE, self._report(raw).kpi_page(_asset, self._hub.language.name))}
 
         return self._answer(make)
 
     def chart(self, raw: object, directory: Directory) -> Answer:
         def make() -> Answer:
-            return {"path": _write(directory, CHART_FILE, self._report(raw).chart_page(_asset))}
+            page = self._report(raw).chart_page(_asset, self._hub.language.name)
+            return {"path": _write(directory, CHART_FILE, page)}
 
         return self._answer(make)
 
@@ -75,7 +76,7 @@ class Reports:
             return {"status": True, **make()}
         except (MasError, OSError) as error:
             log.warning("no report: %s", error)
-            return {"status": False, "error": str(error)}
+            return {"status": False, "error": self._hub.say(str(error))}
 
     # ---- what it is about --------------------------------------------------------------------------------------------
 

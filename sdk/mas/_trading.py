@@ -132,14 +132,14 @@ class Desk:
             order.request,
             kind,
             verb=order.verb,
-            note=order.note,
+            note=self._hub.say(order.note),
             auto_filling=order.auto_filling,
             keep=order.keep,
         )
 
     def _local(self, request: TradeRequest, text: str) -> Entry:
         known = Known(self._hub.new_id())
-        known.state, known.message = State.DENIED, text
+        known.state, known.message = State.DENIED, self._hub.say(text)
         entry = Entry(known, request, "")
         self._hub.tell_denied(entry)
         entry.future.set_result(entry.identify())
@@ -174,7 +174,7 @@ class Desk:
             check_may_wait()
             return self._change(read(raw), raw)
         except MasError as error:
-            log.warning("%s", error)
+            log.warning("%s", self._hub.say(str(error)))
             return False
 
     def _change(self, order: OrderParams, raw: object) -> bool:

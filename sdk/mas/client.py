@@ -7,20 +7,24 @@ exceptions: a strategy that runs for days must not end because one order was wro
 from __future__ import annotations
 
 import atexit
+import functools
 import os
 import threading
 import warnings
 import weakref
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import date
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeVar, cast
 
 from mas import params
 from mas._depth import Depth
 from mas._history import History
 from mas._hub import Hub, Settings
+from mas._lang import Language
+from mas._lang import check as check_language
 from mas._market import MarketData
 from mas._records import Records
 from mas._reports import Directory, Reports
@@ -33,7 +37,7 @@ from mas_router.errors import CallerError, InvalidField
 if TYPE_CHECKING:
     import pandas
 
-F = TypeVar("F")
+F = TypeVar("F", bound=Callable[..., Any])
 Params = dict[str, Any]
 NONE: Final[Params] = {}
 _OPEN: weakref.WeakSet[Client] = weakref.WeakSet()
@@ -56,6 +60,17 @@ class _Inside:
     depth: Depth
     reports: Reports
     market: MarketData
+
+
+def _speaking(method: F) -> F:
+    """The errors that this method raises are in the language of `set_lang`."""
+
+    @functools.wraps(method)
+    def speak(self: Client, *args: Any, **named: Any) -> Any:
+        with self._mas.hub.speaking():
+            return method(self, *args, **named)
+
+    return cast(F, speak)
 
 
 def _default(method: F) -> F:
@@ -151,6 +166,7 @@ class Client:
 
     # ---- accounts ------------------------------------------------------------------------------------------------
 
+    @_speaking
     def login(self, params_: dict[str, Any]) -> bool:
         """Select an account: account, password, server, timeout (ms).
 
@@ -166,8 +182,8 @@ class Client:
         seconds = given.timeout_ms / 1000
         account = hub.live_account(given.server, given.account, seconds)
         if not account.attach(seconds):
-            text = f"{account.absence}. Backtests work; live orders will be refused."
-            warnings.warn(text, NoWorkerWarning, stacklevel=2)
+            text = hub.say(f"{account.absence}. Backtests work; live orders will be refused.")
+            warnings.warn(text, NoWorkerWarning, stacklevel=3)
         return account.attached
 
     switch_account = login
@@ -189,6 +205,7 @@ class Client:
         """
         return self._mas.desk.submit(params_)
 
+    @_speaking
     def send_orders(self, many: list[dict[str, Any]]) -> list[OrderId]:
         """Send a burst of orders; one answer for each, in the same order. Raises CallerError for what is no list."""
         return self._mas.desk.send_many(many)
@@ -253,6 +270,7 @@ class Client:
         """Would this order pass? retcode (0 = yes), balance, equity, profit, margin ... after it; {} on failure."""
         return self._mas.records.check(params_)
 
+    @_speaking
     def get_bars_from_pos(self, params_: dict[str, Any]) -> pandas.DataFrame:
         """The newest bars, the newest last: symbol, timeframe, count, start_pos (0: the bar that is not complete yet).
 
@@ -261,6 +279,7 @@ class Client:
         """
         return self._mas.history.frame(params_)
 
+    @_speaking
     def get_start_date(self, to_date: str | date, timeframe: str, kbar_num: int) -> str:
         """The day ("YYYY-MM-DD") from which on there are so many daily bars up to `to_date`, if no day is a holiday.
 
@@ -278,6 +297,7 @@ class Client:
 
     # ---- market data ---------------------------------------------------------------------------------------------
 
+    @_speaking
     def subscribe_bars(self, params_: dict[str, Any]) -> None:
         """Bars to `receive_bars`. In a backtest: replays from..to on a fresh account, and returns at its end.
 
@@ -286,14 +306,17 @@ class Client:
         """
         self._mas.market.bars(params_)
 
+    @_speaking
     def subscribe_ticks(self, params_: dict[str, Any]) -> None:
         """Ticks to `receive_ticks`; otherwise as `subscribe_bars`."""
         self._mas.market.ticks(params_)
 
+    @_speaking
     def unsubscribe_bars(self, params_: dict[str, Any]) -> None:
         """End the replay of this symbol (and timeframe) before its next bar."""
         self._mas.market.stop(params.unsubscribe(params_), ticks=False)
 
+    @_speaking
     def unsubscribe_ticks(self, params_: dict[str, Any]) -> None:
         """End the replay of this symbol before its next tick."""
         self._mas.market.stop(params.unsubscribe(params_), ticks=True)
@@ -338,6 +361,14 @@ class Client:
 
     # ---- end -----------------------------------------------------------------------------------------------------
 
+    def set_lang(self, lang: str) -> None:
+        """The language of messages from now on: "en" (as at first), "zh-tw" or "zh-cn". Raises InvalidField.
+
+        Texts of errors, of answers and of `message` in events, warnings and reports; never what programs look at.
+        """
+        with self._mas.hub.speaking():
+            self._mas.hub.language = Language(check_language(lang))
+
     def get_version(self) -> dict[str, Any]:
         """Which release this is: version, build (the version of the messages on the wire), release_date."""
         return {"version": VERSION, "build": messages.VERSION, "release_date": RELEASED}
@@ -362,7 +393,7 @@ class Client:
     def _open_again(self) -> None:
         old = self.__inside
         self.__inside = self._assemble(old.hub.settings)
-        self.__inside.desk.current = old.desk.current
+        self.__inside.desk.current, self.__inside.hub.language = old.desk.current, old.hub.language
         _OPEN.add(self)
 
     def check_connection(self) -> bool:

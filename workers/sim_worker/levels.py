@@ -75,8 +75,10 @@ def pending_price(book: Book, case: Case) -> Refusal | None:
     distance = points(spec, request.price - market) * (1 if limit is bool(case.sell) else -1)
     if distance < spec.stops_level:
         near = distance > 0
-        how = f"nearer than {spec.stops_level} points to" if near else "on the wrong side of"
-        note = f"price {request.price:.{spec.digits}f} is {how} {market:.{spec.digits}f}"
+        asked, there = f"{request.price:.{spec.digits}f}", f"{market:.{spec.digits}f}"
+        note = f"price {asked} is on the wrong side of {there}"
+        if near:
+            note = f"price {asked} is nearer than {spec.stops_level} points to {there}"
         return Refusal(Retcode(book.account.near_pending_retcode) if near else Retcode.INVALID_PRICE, note)
     if stop_limit and points(spec, request.price - request.stoplimit) * (-1 if case.sell else 1) <= 0:
         return Refusal(Retcode.INVALID_PRICE, "stoplimit is below the price of a buy, above that of a sell")

@@ -89,9 +89,9 @@ case(
     "Commission is charged for each deal, in and out.",
     section="4.8",
     source=COMMISSION,
-    setting="commission_per_lot",
+    setting="commissions",
     quotes=HERE,
-    account="commission_per_lot = 3.5",
+    account="commissions = [{ value = 3.5 }]",
     do={0: [send("a", "buy", 1.0), send("b", "sell", 0.4, position="a")]},
     hear="""
         0 > a ok
