@@ -512,13 +512,17 @@ def test_a_human_may_trade_where_programs_may_not():
     assert desk.engine.trade(request, desk.now, reason=0).result.retcode == 10009
 
 
-def test_a_reserved_ticket_is_the_ticket_of_the_deal_that_is_carried_out_later():
+def test_an_accepted_order_keeps_its_ticket_and_its_time_when_it_is_dealt_later():
     desk = Desk()
     desk.quote(1.1)
-    ticket = desk.engine.reserve_ticket()
+    accepted = desk.engine.accept()
     other = desk.buy(0.1).result.order
+    desk.quote(1.1)
     request = TradeRequest(action=DEAL, symbol="EURUSD", type=BUY, volume=0.1)
-    assert desk.engine.trade(request, desk.now, ticket=ticket).result.order == ticket != other
+    outcome = desk.engine.trade(request, desk.now, accepted=accepted)
+    assert outcome.result.order == accepted.ticket != other
+    order = desk.engine.history_orders()[-1]
+    assert (order.time_setup, order.time_done) == (accepted.time, accepted.time + SECOND)
 
 
 def test_a_dealer_may_refuse_a_pending_order_at_its_activation():

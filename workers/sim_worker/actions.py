@@ -70,10 +70,11 @@ def _deal(book: Book, case: Case, client_id: str, request_id: int) -> Performed:
     """
     request, quoted = case.request, case.spec.execution in _QUOTED
     price = case.market if quoted else slipped(case.spec, case.sell, case.market)
+    ticket, setup = case.accepted or (book.order_ticket(), book.now)
     case.side.requotes = 0
     volume = round(request.volume, 8)
     order = Order(
-        case.ticket or book.order_ticket(),
+        ticket,
         client_id,
         case.spec.name,
         request.type,
@@ -85,7 +86,7 @@ def _deal(book: Book, case: Case, client_id: str, request_id: int) -> Performed:
         sl=round(request.sl, case.spec.digits),
         tp=round(request.tp, case.spec.digits),
         type_filling=case.filling,
-        time_setup=book.now,
+        time_setup=setup,
         magic=request.magic,
         position_id=case.position.identifier if case.position is not None else 0,
         reason=case.reason,

@@ -13,7 +13,7 @@ from mas_router import mt5
 from mas_router.messages import TradeRequest
 from mas_router.mt5 import Retcode, TradeAction
 from sim_worker.book import Book, SymbolBook
-from sim_worker.records import Order, Position
+from sim_worker.records import Accepted, Order, Position
 from sim_worker.specs import AccountSpec, SymbolSpec
 
 NO_QUOTE: Final = (0, 0.0, 0.0)
@@ -33,7 +33,7 @@ class Case:
     """A request and what it is about. `position` is what it closes or changes, `order` the resting order it changes.
 
     `expires` is filled by the check of the expiration, `note` says what was adapted. `reason` is who asks
-    (ENUM_ORDER_REASON); `ticket` is one that was reserved for the order, 0 for the next one.
+    (ENUM_ORDER_REASON); `accepted` says when the server took an order that it deals now.
     """
 
     request: TradeRequest
@@ -49,7 +49,7 @@ class Case:
     expires: int = 0
     note: str = ""
     reason: int = int(mt5.ORDER_REASON_EXPERT)
-    ticket: int = 0
+    accepted: Accepted | None = None
     last: float = 0.0  # where the last price triggers, else 0
 
     @property

@@ -24,7 +24,7 @@ from sim_worker.book import Book
 from sim_worker.cases import Case, Refusal, examine
 from sim_worker.pipeline import first_refusal
 from sim_worker.rates import NoRate, Quote
-from sim_worker.records import Accrual, Deal, Order, Position
+from sim_worker.records import Accepted, Accrual, Deal, Order, Position
 from sim_worker.records import Change as Change
 from sim_worker.records import DealChange as DealChange
 from sim_worker.records import OrderChange as OrderChange
@@ -148,10 +148,10 @@ class Engine:
         client_id: str = "",
         auto_filling: bool = False,
         reason: int = EXPERT,
-        ticket: int = 0,
+        accepted: Accepted | None = None,
     ) -> Outcome:
         """Check a request and carry it out. `client_id` marks the order and everything that comes of it, `reason` says
-        who asks (ENUM_ORDER_REASON), `ticket` is one from `reserve_ticket` for the order of a deal.
+        who asks (ENUM_ORDER_REASON), `accepted` is from `accept` if the server deals an order that it took earlier.
 
         `auto_filling`: the request names no filling mode, so another one may replace it; `note` says so. A refused
         request changes nothing; its changes are only what had ended by this time.
@@ -161,7 +161,7 @@ class Engine:
         self._requests += 1
         case = examine(book, request, auto_filling) if self._throttle is None else self._admit(request, auto_filling)
         if isinstance(case, Case):
-            case.reason, case.ticket = reason, ticket
+            case.reason, case.accepted = reason, accepted
             refusal = first_refusal(book, case)
             if refusal is None:
                 result, changes = actions.perform(book, case, client_id, self._requests)
@@ -177,9 +177,9 @@ class Engine:
             return Refusal(Retcode.TOO_MANY_REQUESTS, f"more than {limit} requests in a second")
         return examine(self._book, request, auto_filling)
 
-    def reserve_ticket(self) -> int:
-        """A ticket for an order that the server has accepted and will carry out later."""
-        return self._book.order_ticket()
+    def accept(self) -> Accepted:
+        """A ticket for a market order that the server takes now and deals later."""
+        return Accepted(self._book.order_ticket(), self._book.now)
 
     def refuse_activation(self, ticket: int) -> None:
         """The dealer will refuse this resting order when its price is reached: it ends REJECTED."""

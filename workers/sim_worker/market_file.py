@@ -17,6 +17,8 @@ from mas_router.errors import InvalidField
 from sim_worker.charges import Commission, Tier
 from sim_worker.specs import AccountSpec, SymbolSpec
 
+#: The account that stands for all without a table of their own.
+DEFAULT: Final = "default"
 #: More than any market needs; a longer text is no market file.
 MAX_CHARACTERS: Final = 4_000_000
 
@@ -76,6 +78,17 @@ def written(spec: SymbolSpec) -> dict[str, Any]:
     table["path"] = spec.path.rpartition("\\")[0]
     del table["name"]
     return table
+
+
+def adapted(spec: SymbolSpec, name: str, changes: Mapping[str, Any]) -> SymbolSpec:
+    """A symbol of another name that is like this one, but for the changes, which are written as in a market file."""
+    return _symbol(name, {name: {_LIKE: spec.name, **changes}}, {}, {spec.name: written(spec)})
+
+
+def account_with(settings: Mapping[str, Any]) -> AccountSpec:
+    """An account with these settings, which are written as in a market file, and defaults for the rest."""
+    name = str(settings.get("login", DEFAULT))
+    return _account(name, {name: dict(settings)})
 
 
 def _section(tables: dict[str, Any], name: str) -> dict[str, dict[str, Any]]:

@@ -69,16 +69,17 @@ def _tick(engine: Engine, query: Query) -> list[Row]:
     return [{"time": time // NS, "bid": bid, "ask": ask, "last": 0.0, "volume": 0, "time_msc": time // 1_000_000}]
 
 
-def _book(engine: Engine, query: Query) -> list[Row]:
+def depth(engine: Engine, symbol: str) -> list[Row]:
     """The depth of market, from the highest price down (MQL5 docs, MarketBookGet).
 
-    A quote is one level on each side; an order of any volume that the symbol takes is filled at it.
+    A quote is one level on each side. An order is filled at it up to the symbol's `liquidity`, or whatever its volume.
     """
-    quote, spec = engine.last_quote(query.symbol), engine.symbol_spec(query.symbol)
+    quote, spec = engine.last_quote(symbol), engine.symbol_spec(symbol)
     if quote is None or spec is None:
         return []
     _, bid, ask = quote
-    return [_level(mt5.BOOK_TYPE_SELL, ask, spec.volume_max), _level(mt5.BOOK_TYPE_BUY, bid, spec.volume_max)]
+    lots = spec.liquidity or spec.volume_max
+    return [_level(mt5.BOOK_TYPE_SELL, ask, lots), _level(mt5.BOOK_TYPE_BUY, bid, lots)]
 
 
 def _level(side: int, price: float, lots: float) -> Row:
@@ -106,7 +107,7 @@ def select(engine: Engine, symbols: Sequence[str], query: Query) -> Sequence[Row
     if query.what == "tick":
         return _tick(engine, query)
     if query.what == "book":
-        return _book(engine, query)
+        return depth(engine, query.symbol)
     if query.what == "swaps":
         return _swaps(engine, query)
     return _Rows(_RECORDS[query.what](engine, query))

@@ -132,6 +132,13 @@ _ORDER = attrgetter(*(f.name for f in fields(Order)))
 _POSITION = attrgetter(*(f.name for f in fields(Position)))
 
 
+class Accepted(NamedTuple):
+    """A market order that the server has accepted, to be dealt later: its ticket, and when that was."""
+
+    ticket: int
+    time: int
+
+
 class OrderChange(NamedTuple):
     """An order came to be in a state. `order` is a copy. `retcode` 0: the market's doing, no answer to a request."""
 

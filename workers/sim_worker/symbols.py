@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from mas_router.errors import CallerError, InvalidField
-from sim_worker.market_file import MarketFile, read_market
+from sim_worker.market_file import DEFAULT, MarketFile, read_market
 from sim_worker.specs import MAX_NAME, AccountSpec, SymbolSpec, split_suffix
 
 _SYMBOLS_FILE: Final = "symbols.toml"
-DEFAULT: Final = "default"
 
 
 class Symbols(Mapping[str, SymbolSpec]):

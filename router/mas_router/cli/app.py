@@ -23,6 +23,7 @@ SUMMARIES: Final = {
     "demo": "See orders and a backtest run, without a broker.",
     "backtest": "Run a strategy over quotes, or over a grid of parameters.",
     "sim-worker": "Serve simulated accounts.",
+    "sim-terminal": "Serve simulated MetaTrader 5 terminals.",
     "data": "Quotes for backtests: import, list, make up.",
     "symbols": "Symbols and accounts of the simulator: show, check.",
     "status": "Workers, sessions and queues, and what is wrong with them.",
