@@ -23,8 +23,13 @@ EURUSD = SYMBOLS["EURUSD"]
 @pytest.mark.parametrize(
     ("opened", "lots", "profit"), [(76.239, 1.0, 238.15), (75.750, 1.0, 878.03), (74.721, 2.0, 4449.04)]
 )
+@pytest.mark.fidelity(
+    rule="USDRUB on a USD account, closed at 76.421: profit converts at the price of the deal.",
+    section="4.2",
+    source="MQL5 Programming for Traders, Selecting deals from history",
+)
 def test_three_real_closes_convert_at_the_price_of_the_deal(opened, lots, profit):
-    """B:0450: closes of a USDRUB-like symbol at 76.421 on a USD account."""
+    """Closes of a USDRUB-like symbol at 76.421 on a USD account."""
     rouble = SymbolSpec("USDRUB", digits=3, currency_base="USD", currency_profit="RUB", currency_margin="USD")
     desk = Desk(rouble, deposit=100_000.0)
     desk.quote(opened)
@@ -46,6 +51,12 @@ def _cross(**account: Any) -> Desk:
 @pytest.mark.parametrize(
     ("side", "closed", "rate"), [(BUY, 0.8601, 1.26), (BUY, 0.84, 1.26), (SELL, 0.84, 1.25), (SELL, 0.86, 1.25)]
 )
+@pytest.mark.fidelity(
+    rule="Forex profit converts at the ask when a long is closed and at the bid when a short is, whatever its sign.",
+    section="4.2",
+    source="MetaTrader 5 administrator help, Profit Calculation",
+    setting="SymbolSpec.conversion",
+)
 def test_forex_converts_closed_longs_at_the_ask_and_shorts_at_the_bid_whatever_the_sign(side, closed, rate):
     desk = _cross()
     ticket = desk.trade(DEAL, type=side, volume=0.1).result.order
@@ -55,6 +66,12 @@ def test_forex_converts_closed_longs_at_the_ask_and_shorts_at_the_bid_whatever_t
     assert deal.profit == pytest.approx(pounds * rate, abs=0.0051)
 
 
+@pytest.mark.fidelity(
+    rule="Outside Forex, profit converts at the bid and loss at the ask.",
+    section="4.2",
+    source="MetaTrader 5 administrator help, Profit Calculation",
+    setting="SymbolSpec.conversion",
+)
 def test_outside_forex_profit_converts_at_the_bid_and_loss_at_the_ask():
     desk = Desk(symbol="XAUUSD", currency="EUR")
     desk.quote(1.0, 1.25, symbol="EURUSD")  # USD -> EUR: bid 1/1.25, ask 1/1.0
@@ -63,6 +80,11 @@ def test_outside_forex_profit_converts_at_the_bid_and_loss_at_the_ask():
     assert desk.engine.calc_profit(BUY, "XAUUSD", 0.1, 2000.0, 1990.0) == -100.0
 
 
+@pytest.mark.fidelity(
+    rule="Through an inverse pair, the ask is one over its bid, and the bid one over its ask.",
+    section="4.2",
+    source="MetaTrader 5 administrator help, Conversion",
+)
 def test_an_inverse_pair_converts_with_bid_and_ask_exchanged():
     desk = Desk(symbol="AUDJPY")
     desk.quote(150.0, 151.0, symbol="USDJPY")
@@ -72,6 +94,11 @@ def test_an_inverse_pair_converts_with_bid_and_ask_exchanged():
     assert desk.engine.calc_profit(SELL, "AUDJPY", 1.0, 100.0, 99.0) == 662.25  # bid = 1/151
 
 
+@pytest.mark.fidelity(
+    rule="Without a direct pair, money converts through USD.",
+    section="4.2",
+    source="MetaTrader 5 administrator help, Conversion",
+)
 def test_two_legs_through_the_dollar_are_used_when_there_is_no_direct_pair():
     desk = Desk(symbol="EURGBP", currency="CAD")
     desk.quote(1.25, symbol="GBPUSD")
@@ -83,6 +110,11 @@ def test_two_legs_through_the_dollar_are_used_when_there_is_no_direct_pair():
     assert desk.engine.calc_profit(BUY, "EURGBP", 1.0, 0.85, 0.86) == 1700.0
 
 
+@pytest.mark.fidelity(
+    rule="Of several pairs the one with the symbol's suffix converts.",
+    section="4.2",
+    source="MetaTrader 5 administrator help, Conversion",
+)
 def test_the_pair_with_the_symbols_suffix_converts_before_the_plain_one():
     desk = Desk(symbol="EURGBP.x")
     for name, price in (("GBPUSD", 1.5), ("GBPUSD.x", 1.25), ("EURUSD.x", 1.1)):
@@ -101,21 +133,36 @@ def test_without_a_rate_or_a_symbol_nothing_is_calculated():
 # ---- margin ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.fidelity(
+    rule="1 lot EURUSD at 1:100 and 1.2790 needs 1279.00 USD, with a margin rate of 1.15 1470.85.",
+    section="4.3",
+    source="MetaTrader 5 help, Margin Calculation: Retail Forex, Futures",
+)
 def test_margin_of_the_pair_itself_converts_at_the_price_and_takes_the_rate_of_the_type():
-    """MQ:margin: 1 lot EURUSD at 1:100 and 1.2790 takes 1279.00 USD, at a margin rate of 1.15 1470.85."""
+    """1 lot EURUSD at 1:100 and 1.2790 takes 1279.00 USD, at a margin rate of 1.15 1470.85."""
     assert Desk().engine.calc_margin(BUY, "EURUSD", 1.0, 1.2790) == 1279.0
     desk = Desk(replace(EURUSD, margin_rates=(1.15, 1.0, *[0.0] * 6)))
     assert desk.engine.calc_margin(BUY, "EURUSD", 1.0, 1.2790) == 1470.85
 
 
+@pytest.mark.fidelity(
+    rule="Margin converts at the ask for buying and at the bid for selling.",
+    section="4.3",
+    source="MetaTrader 5 help, Margin Calculation: Retail Forex, Futures",
+)
 def test_margin_of_a_cross_converts_at_the_ask_for_buys_and_the_bid_for_sells():
     engine = _cross().engine
     assert engine.calc_margin(BUY, "EURGBP", 1.0, 0.85) == 1110.0
     assert engine.calc_margin(SELL, "EURGBP", 1.0, 0.85) == 1100.0
 
 
+@pytest.mark.fidelity(
+    rule="Sell 3 x 1 at 1.11943, buy 2 x 1 at 1.11953, rates 2 and 4, leverage 500: a margin of 2238.90.",
+    section="4.5",
+    source="MetaTrader 5 help, Margin Calculation: Retail Forex, Futures",
+)
 def test_hedged_positions_take_the_margin_of_the_terminals_help_page():
-    """MQ:margin: sell 3 x 1 @1.11943, buy 2 x 1 @1.11953, rates 2 and 4, leverage 500: 1343.36 + 895.54."""
+    """Sell 3 x 1 @1.11943, buy 2 x 1 @1.11953, rates 2 and 4, leverage 500: 1343.36 + 895.54."""
     desk = Desk(replace(EURUSD, margin_rates=(2.0, 4.0, *[0.0] * 6)), leverage=500, deposit=100_000.0)
     desk.quote(1.11943)
     for _ in range(3):
@@ -126,6 +173,12 @@ def test_hedged_positions_take_the_margin_of_the_terminals_help_page():
     assert desk.account["margin"] == 2238.90
 
 
+@pytest.mark.fidelity(
+    rule="Covered volume may be free, or the larger leg may be all that counts.",
+    section="4.5",
+    source="MetaTrader 5 help, Margin Calculation: Retail Forex, Futures",
+    setting="SymbolSpec.margin_hedged, SymbolSpec.margin_hedged_use_leg",
+)
 def test_a_hedged_volume_may_be_free_and_the_larger_leg_may_be_all_that_counts():
     for spec, expected in (
         (replace(EURUSD, margin_hedged=0.0), 110.0),
@@ -165,8 +218,13 @@ def test_the_margin_of_a_position_in_the_pair_itself_does_not_float():
 # ---- the account -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.fidelity(
+    rule="Balance 10000, profit -78.76, margin 1000: equity 9921.24, free margin 8921.24, level 992.12 %.",
+    section="4.6",
+    source="MQL5 Programming for Traders, Account financial performance",
+)
 def test_account_figures_follow_from_balance_profit_and_margin():
-    """B:0416: 10000, -78.76, 1000 gives 9921.24, 8921.24, 992.12 %."""
+    """10000, -78.76, 1000 gives 9921.24, 8921.24, 992.12 %."""
     spec = SymbolSpec("USDXXX", digits=8, currency_base="USD", currency_profit="USD", currency_margin="USD")
     desk = Desk(spec)
     desk.quote(2.0)
@@ -178,6 +236,11 @@ def test_account_figures_follow_from_balance_profit_and_margin():
     assert round(account["margin_level"], 2) == 992.12
 
 
+@pytest.mark.fidelity(
+    rule="The margin level without margin is 0.",
+    section="4.6",
+    source="MQL5 Programming for Traders, Checking the validity of a planned order: OrderCheck",
+)
 def test_the_margin_level_without_margin_is_zero():
     assert Desk().account["margin_level"] == 0.0
 
@@ -220,6 +283,11 @@ def test_commission_counts_in_what_an_order_needs():
 
 
 @pytest.mark.parametrize("mode", ["hedging", "netting"])
+@pytest.mark.fidelity(
+    rule="What reduces exposure is never refused for lack of money.",
+    section="4.6",
+    source="MetaTrader 5 help, Margin Calculation: Exchange Model",
+)
 def test_what_reduces_exposure_passes_without_free_margin(mode):
     desk = Desk(deposit=1200.0, margin_mode=mode)
     desk.quote(1.1)
@@ -243,6 +311,11 @@ def test_closing_one_leg_of_a_hedge_is_never_refused_for_money():
     assert desk.account["margin_free"] < 0
 
 
+@pytest.mark.fidelity(
+    rule="Netting: an opposite order larger than the position needs the larger of both margins.",
+    section="4.4",
+    source="MetaTrader 5 help, Margin Calculation: Exchange Model",
+)
 def test_a_netting_reversal_needs_the_margin_of_the_whole_order():
     desk = Desk(deposit=2000.0, margin_mode="netting")
     desk.quote(1.0)
@@ -252,8 +325,14 @@ def test_a_netting_reversal_needs_the_margin_of_the_whole_order():
     assert desk.account["margin"] == 1000.0
 
 
+@pytest.mark.fidelity(
+    rule="order_check of gold 0.01 at 1899.97 and an equity of 15565.22: margin 19.00, free margin 15546.22, "
+    "level 81922.21 %.",
+    section="4.6",
+    source="MQL5 Programming for Traders, Checking the validity of a planned order: OrderCheck",
+)
 def test_order_check_tells_what_the_account_would_be_and_changes_nothing():
-    """B:0429: gold 0.01 @1899.97 at equity 15565.22 takes 19.00 and leaves 15546.22, a level of 81922.21 %."""
+    """Gold 0.01 @1899.97 at equity 15565.22 takes 19.00 and leaves 15546.22, a level of 81922.21 %."""
     desk = Desk(symbol="XAUUSD", deposit=15_565.22)
     desk.quote(1899.7, 1899.97)
     request = TradeRequest(action=DEAL, symbol="XAUUSD", type=BUY, volume=0.01)
@@ -270,6 +349,11 @@ def test_order_check_tells_what_the_account_would_be_and_changes_nothing():
 # ---- stop-out --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.fidelity(
+    rule="The stop-out closes the largest loss first, one position after another, until the level is above.",
+    section="4.9",
+    source="MetaTrader 5 administrator help, Groups",
+)
 def test_a_stop_out_closes_the_largest_loss_first_until_the_level_is_above():
     desk = Desk(deposit=2200.0)
     desk.quote(1.12)
@@ -284,6 +368,12 @@ def test_a_stop_out_closes_the_largest_loss_first_until_the_level_is_above():
     assert [p.ticket for p in desk.engine.positions()] == [better]
 
 
+@pytest.mark.fidelity(
+    rule="The stop-out comes when the margin level falls to its level.",
+    section="4.9",
+    source="MetaTrader 5 administrator help, Groups",
+    setting="AccountSpec.stop_out",
+)
 def test_a_stop_out_happens_at_the_level_and_not_before():
     # 1 lot, margin 1100: the stop-out is at an equity of 550, so at a loss of 650.
     desk = Desk(deposit=1200.0)

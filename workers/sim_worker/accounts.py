@@ -32,7 +32,7 @@ def positions(book: Book) -> list[Position]:
 
 def _valued(book: Book, position: Position) -> Position:
     shown = position.copy()
-    shown.price_current = valuation.closing_price(position, book.quotes[position.symbol])
+    shown.price_current = valuation.mark_prices(book.symbols[position.symbol], book.quotes)[position.type]
     shown.profit = valuation.floating(book, position)
     return shown
 

@@ -8,7 +8,7 @@ quotes the worst corner of the range decides, and only a range that is not safe 
 from __future__ import annotations
 
 from math import inf
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,11 +19,12 @@ from sim_worker.margins import risk_margin
 from sim_worker.rates import Quote
 from sim_worker.sessions import Hours
 from sim_worker.specs import SymbolSpec
-from sim_worker.valuation import floating_floor, holding, stop_line
+from sim_worker.valuation import Marks, floating_floor, holding, stop_line
 
 Prices = NDArray[np.float64]
 Times = NDArray[np.int64]
-Range = tuple[float, float, float, float]
+#: The lowest and highest bids, asks, and prices at which positions are valued (those of long and of short ones).
+Range = tuple[float, float, float, float, float, float]
 
 #: Half a point, and a bit: a quote is rounded to whole points when it comes.
 _HALF: Final = 0.51
@@ -47,14 +48,18 @@ def next_event(book: Book, symbol: str, times: Times, bids: Prices, asks: Prices
     guard = MarginGuard(book, side.spec)
     if not (side.orders or side.positions or guard.matters):
         return end
-    triggers = (bids, asks) if not side.by_last else (bids, bids) if lasts is None else (lasts, lasts)
     block = _FIRST_BLOCK
     while start < end:
-        part = slice(start, min(start + block, end))
-        hit = _first_in(side, guard, bids[part], asks[part], triggers[0][part], triggers[1][part])
-        if start + hit < part.stop:
+        stop = min(start + block, end)
+        sold, bought = bids[start:stop], asks[start:stop]
+        part = Block(sold, bought, sold, bought)
+        if side.by_last:
+            last = (bids if lasts is None else lasts)[start:stop]
+            part = Block(sold, bought, last, last)
+        hit = _first_in(side, guard, part)
+        if start + hit < stop:
             return start + hit
-        start, block = part.stop, min(block * 4, _LAST_BLOCK)
+        start, block = stop, min(block * 4, _LAST_BLOCK)
     return end
 
 
@@ -87,38 +92,49 @@ def conversion_legs(book: Book, side: SymbolBook) -> set[str]:
     return {name for route in routes for name, _ in route}
 
 
-def _first_in(side: SymbolBook, guard: MarginGuard, bids: Prices, asks: Prices, sells: Prices, buys: Prices) -> int:
-    """`sells` and `buys` are the prices that trigger: bids and asks, or the last prices."""
-    stop, low, high = len(bids), side.spec.point * _HALF, -side.spec.point * _HALF
+def _first_in(side: SymbolBook, guard: MarginGuard, block: Block) -> int:
+    low, high = side.spec.point * _HALF, -side.spec.point * _HALF
     bid_low, bid_high = side.bid_low + low, side.bid_high + high
     ask_low, ask_high = side.ask_low + low, side.ask_high + high
-    whole = _range(sells, buys)
-    if not (bid_low < whole[0] and whole[1] < bid_high and ask_low < whole[2] and whole[3] < ask_high):
+    sells, buys, stop = block.sells, block.buys, len(block.bids)
+    whole = block.range(0, stop)
+    if not (bid_low < whole[4] and sells.max() < bid_high and ask_low < buys.min() and whole[5] < ask_high):
         quiet = (sells > bid_low) & (sells < bid_high) & (buys > ask_low) & (buys < ask_high)
         stop = int(np.argmin(quiet))
         if stop == 0:
             return 0
-        whole = _range(bids[:stop], asks[:stop])
-    elif side.by_last:
-        whole = _range(bids, asks)
-    return stop if guard.safe(whole) else _split(guard, bids, asks, 0, stop)
+        whole = block.range(0, stop)
+    return stop if guard.safe(whole) else _split(guard, block, 0, stop)
 
 
-def _split(guard: MarginGuard, bids: Prices, asks: Prices, start: int, stop: int) -> int:
+def _split(guard: MarginGuard, block: Block, start: int, stop: int) -> int:
     """The first index in a range that is not safe as a whole, or its end when each half turns out to be safe."""
     if stop - start == 1:
         return start
     middle = (start + stop) // 2
     for first, last in ((start, middle), (middle, stop)):
-        if not guard.safe(_range(bids[first:last], asks[first:last])):
-            found = _split(guard, bids, asks, first, last)
+        if not guard.safe(block.range(first, last)):
+            found = _split(guard, block, first, last)
             if found < last:
                 return found
     return stop
 
 
-def _range(bids: Prices, asks: Prices) -> Range:
-    return float(bids.min()), float(bids.max()), float(asks.min()), float(asks.max())
+class Block(NamedTuple):
+    """Some coming quotes. `sells` and `buys` are the prices that trigger: bids and asks, or the last prices."""
+
+    bids: Prices
+    asks: Prices
+    sells: Prices
+    buys: Prices
+
+    def range(self, start: int, stop: int) -> Range:
+        bids, asks = self.bids[start:stop], self.asks[start:stop]
+        bid_low, ask_high = float(bids.min()), float(asks.max())
+        if self.sells is self.bids:
+            return bid_low, float(bids.max()), float(asks.min()), ask_high, bid_low, ask_high
+        low, high = float(self.sells[start:stop].min()), float(self.buys[start:stop].max())
+        return bid_low, float(bids.max()), float(asks.min()), ask_high, low, high
 
 
 class MarginGuard:
@@ -157,9 +173,9 @@ class MarginGuard:
         now = self._rest + sum(self._headroom(side, self._book.quotes) for side in self._moving)
         return max(0.0, now) * (1.0 - 0.5 / symbols)
 
-    def _headroom(self, side: SymbolBook, quotes: dict[str, Quote]) -> float:
+    def _headroom(self, side: SymbolBook, quotes: dict[str, Quote], marks: Marks | None = None) -> float:
         margin = risk_margin(self._book, side, quotes)
-        return (floating_floor(self._book, side, quotes) if side.positions else 0.0) - self._ratio * margin
+        return (floating_floor(self._book, side, quotes, marks) if side.positions else 0.0) - self._ratio * margin
 
     def safe(self, prices: Range) -> bool:
         """Is there headroom at every quote within these lowest and highest bids and asks?"""
@@ -167,14 +183,16 @@ class MarginGuard:
             return True
         half = self._half
         bid_low, bid_high, ask_low, ask_high = prices[0] - half, prices[1] + half, prices[2] - half, prices[3] + half
+        marks = (prices[4] - half, prices[5] + half)
         quotes = dict(self._book.quotes)
         corners = ((bid_low, ask_low), (bid_low, ask_high), (bid_high, ask_low), (bid_high, ask_high))
         total = self._rest
         for side in self._moving:
             # A symbol's own positions lose most where the bid is lowest and the ask is highest.
             worst = inf
-            for bid, ask in corners[1:2] if side.spec.name == self._symbol else corners:
+            own = side.spec.name == self._symbol
+            for bid, ask in corners[1:2] if own else corners:
                 quotes[self._symbol] = (0, bid, ask)
-                worst = min(worst, self._headroom(side, quotes))
+                worst = min(worst, self._headroom(side, quotes, marks if own else None))
             total += worst
         return total > self._least

@@ -54,11 +54,18 @@ def run(engine: Engine, symbol: str, quotes: Quotes) -> list[Change]:
     changes: list[Change] = []
     start, end = 0, len(quotes)
     while start < end:
-        at = start + engine.next_event(symbol, quotes.time[start:], quotes.bid[start:], quotes.ask[start:])
+        lasts = None if quotes.last is None else quotes.last[start:]
+        at = start + engine.next_event(symbol, quotes.time[start:], quotes.bid[start:], quotes.ask[start:], lasts)
         at = min(at, end - 1)
-        changes += engine.quote(symbol, int(quotes.time[at]), float(quotes.bid[at]), float(quotes.ask[at]))
+        changes += feed(engine, symbol, quotes, at)
         start = at + 1
     return changes
+
+
+def feed(engine: Engine, symbol: str, quotes: Quotes, row: int) -> list[Change]:
+    """One quote of a table."""
+    last = 0.0 if quotes.last is None else float(quotes.last[row])
+    return engine.quote(symbol, int(quotes.time[row]), float(quotes.bid[row]), float(quotes.ask[row]), last)
 
 
 class WallMarket:
@@ -139,6 +146,11 @@ def run_together(engine: Engine, parts: dict[str, Quotes]) -> list[Change]:
     while parts := {s: q for s, q in parts.items() if len(q)}:
         moments = {s: _event_time(engine, s, q) for s, q in parts.items()}
         moment = min(moments.values())
+        # Nothing happens before that moment. At it, every symbol must be where it was then: they convert each other.
+        for symbol, quotes in sorted(parts.items()):
+            before = int(np.searchsorted(quotes.time, moment, side="left"))
+            changes += feed(engine, symbol, quotes, before - 1) if before else []
+            parts[symbol] = quotes[before:]
         for symbol, quotes in sorted(parts.items()):
             stop = int(np.searchsorted(quotes.time, moment, side="right"))
             changes += run(engine, symbol, quotes[:stop])
@@ -147,7 +159,7 @@ def run_together(engine: Engine, parts: dict[str, Quotes]) -> list[Change]:
 
 
 def _event_time(engine: Engine, symbol: str, quotes: Quotes) -> int:
-    at = engine.next_event(symbol, quotes.time, quotes.bid, quotes.ask)
+    at = engine.next_event(symbol, quotes.time, quotes.bid, quotes.ask, quotes.last)
     return int(quotes.time[min(at, len(quotes) - 1)])
 
 
@@ -200,10 +212,10 @@ class ReplayMarket:
 
     def _first(self, engine: Engine, part: Quotes, active: frozenset[str]) -> int:
         """The first of these quotes at which the symbol, or a companion at that time, can make something happen."""
-        hit = engine.next_event(self.symbol, part.time, part.bid, part.ask)
+        hit = engine.next_event(self.symbol, part.time, part.bid, part.ask, part.last)
         for name in self.quotes.keys() & active - {self.symbol}:
             beside = self._until(name, int(part.time[-1]))
-            at = engine.next_event(name, beside.time, beside.bid, beside.ask)
+            at = engine.next_event(name, beside.time, beside.bid, beside.ask, beside.last)
             if at < len(beside):
                 hit = min(hit, int(np.searchsorted(part.time, beside.time[at], side="left")))
         return hit

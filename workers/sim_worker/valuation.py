@@ -18,6 +18,8 @@ from sim_worker.records import Position
 from sim_worker.specs import AccountSpec, SymbolSpec, currency_digits
 
 Quotes = Mapping[str, Quote]
+#: The prices at which long and short positions are valued.
+Marks = tuple[float, float]
 SETTLEMENT: Final = "settlement"
 
 
@@ -90,14 +92,25 @@ def closing_price(position: Position, quote: Quote) -> float:
     return quote[2] if position.type else quote[1]
 
 
+def mark_prices(side: SymbolBook, quotes: Quotes) -> Marks:
+    """At which prices long and short positions are valued: bid and ask, or for both the last price of an exchange."""
+    if side.by_last:
+        return side.last, side.last
+    _, bid, ask = quotes[side.spec.name]
+    return bid, ask
+
+
 def floating(book: Book, position: Position) -> float:
     """The profit of an open position at the last quote, without swap."""
-    price = closing_price(position, book.quotes[position.symbol])
-    return _floating(book, book.symbols[position.symbol].spec, position, position.volume, price)
+    side = book.symbols[position.symbol]
+    price = mark_prices(side, book.quotes)[position.type]
+    return _floating(book, side.spec, position, position.volume, price)
 
 
-def floating_floor(book: Book, side: SymbolBook, quotes: Quotes) -> float:
+def floating_floor(book: Book, side: SymbolBook, quotes: Quotes, marks: Marks | None = None) -> float:
     """Not more than the profit of a symbol's positions: from sums, so the cost does not grow with their number.
+
+    `marks` are the prices at which long and short positions are valued, if not those of now.
 
     Each position's amount is rounded (twice in the Forex modes, and once more after the conversion); the sum is not, so
     what rounding could take is subtracted.
@@ -106,8 +119,8 @@ def floating_floor(book: Book, side: SymbolBook, quotes: Quotes) -> float:
     if spec.calc_mode == money.COLLATERAL:
         return assets(book, side, quotes)
     if spec.conversion == SETTLEMENT or (by_market(spec) and spec.currency_profit != book.account.currency):
-        return _floating_one_by_one(book, side, quotes)  # profits and losses convert at different rates
-    _, bid, ask = quotes[spec.name]
+        return _floating_one_by_one(book, side, quotes, marks)  # profits and losses convert at different rates
+    bid, ask = marks or mark_prices(side, quotes)
     count, unit = len(side.positions), 10.0**-book.account.currency_digits
     leg = 10.0 ** -currency_digits(spec.currency_profit)
     total = -(count + 2) * unit
@@ -120,10 +133,10 @@ def floating_floor(book: Book, side: SymbolBook, quotes: Quotes) -> float:
     return total
 
 
-def _floating_one_by_one(book: Book, side: SymbolBook, quotes: Quotes) -> float:
-    quote, total = quotes[side.spec.name], 0.0
+def _floating_one_by_one(book: Book, side: SymbolBook, quotes: Quotes, marks: Marks | None) -> float:
+    prices, total = marks or mark_prices(side, quotes), 0.0
     for position in side.positions.values():
-        price = closing_price(position, quote)
+        price = prices[position.type]
         if side.spec.conversion == SETTLEMENT:
             total += settled(book, side.spec, position.type, position.volume, position.cost, price, quotes)
             continue
