@@ -242,6 +242,38 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_draft(tmp_path: Path, mon
     assert load(file, "EURUSD").time.tolist() == [5, 6]
 
 
+def test_rows_that_are_in_already_are_not_written_again(tmp_path: Path) -> None:
+    catalog = Catalog(tmp_path)
+    catalog.write("EURUSD", [ticks([5, 6, 7])], "test", 1)
+    (file,) = tmp_path.rglob("*.parquet")
+    before = file.stat().st_mtime_ns, file.stat().st_ino
+    catalog.write("EURUSD", [ticks([5, 6, 7])], "test", 2)
+    assert (file.stat().st_mtime_ns, file.stat().st_ino) == before
+
+
+def test_an_import_that_stops_between_two_months_leaves_whole_ones_and_can_be_repeated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    catalog, table = Catalog(tmp_path), m1("2024-01-15", "2024-03-15")
+    plain, done = Path.replace, list[Path]()
+
+    def stop(self: Path, target: Path) -> Path:
+        if done:
+            raise OSError(5, "Input/output error")
+        done.append(target)
+        return plain(self, target)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "replace", stop)
+        with pytest.raises(OSError, match="Input/output error"):
+            catalog.write("EURUSD", [table], "test", 1)
+    (entry,) = catalog.entries()
+    assert (entry.rows, entry.months) == (len(m1("2024-01-15", "2024-02-01")), 1)
+    assert catalog.drafts() == []
+    catalog.write("EURUSD", [table], "test", 1)
+    assert same(catalog.read("EURUSD", ns("2024-01-15"), ns("2024-03-15")), table)
+
+
 def test_crossed_quotes_do_not_get_in(tmp_path: Path) -> None:
     crossed = Quotes(time=np.array([5]), bid=np.array([1.0]), ask=np.array([0.9]))
     with pytest.raises(InvalidField, match="ask"):

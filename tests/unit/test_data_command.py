@@ -50,7 +50,7 @@ def test_a_tick_file_is_imported_listed_and_named_as_the_source(tmp_path: Path) 
     result = mas_data("import", tick_file(tmp_path), "--symbol", "EURUSD", "--data", tmp_path / "data")
     assert result.exit_code == 0
     assert result.stdout == (
-        "read as truefx: ticks, times in UTC\nEURUSD: 1 rows from 2024-01-03 10:00 to 2024-01-03 10:00 UTC\n"
+        "read as truefx: ticks, times in UTC\nEURUSD: 1 row from 2024-01-03 10:00 to 2024-01-03 10:00 UTC\n"
     )
     (entry,) = listed(tmp_path / "data")
     assert (entry["symbol"], entry["kind"], entry["rows"]) == ("EURUSD", "ticks", 1)
@@ -73,11 +73,11 @@ def test_what_is_left_out_and_what_is_odd_about_a_file_is_said(tmp_path: Path) -
     file = tick_file(tmp_path, extra)
     result = mas_data("import", file, "--symbol", "EURUSD", "--data", tmp_path / "data")
     assert result.stdout.splitlines()[2:] == [
-        "left out: 1 line with an ask below the bid; 1 line with a wrong number of columns; 1 ticks equal to the one "
+        "left out: 1 line with an ask below the bid; 1 line with a wrong number of columns; 1 tick equal to the one "
         "above",
         f"  {file}, line 4: ask=1.2 is not allowed: at least the bid (1.3) (2024-01-03 09:00:00+00:00,1.3,1.2)",
         f"  {file}, line 5: 1 fields, where truefx has 3: timestamp,bid,ask (rubbish)",
-        "worth a look: 1 rows out of order (sorted); 1 rows without a spread; 1 gaps above one hour, the longest "
+        "worth a look: 1 row out of order (sorted); 1 row without a spread; 1 gap above one hour, the longest "
         "2024-01-03 09:00 to 2024-01-03 12:30",
     ]
 
@@ -145,7 +145,7 @@ def test_show_tells_ranges_sources_and_gaps(tmp_path: Path) -> None:
     gap = "".join(f"2024-01-04 {hour:02}:00:00Z,1.1,1.2\n" for hour in (11, 12, 15))
     mas_data("import", tick_file(tmp_path, gap), "--symbol", "EURUSD", *to)
     shown = mas_data("show", "EURUSD", *to).stdout
-    assert "EURUSD, ticks: 4 rows in 1 months," in shown and "sources: ticks.csv" in shown
+    assert "EURUSD, ticks: 4 rows in 1 month," in shown and "sources: ticks.csv" in shown
     assert "gaps above one hour of the Forex week: 2" in shown
     assert "    2024-01-03 10:00 to 2024-01-04 11:00\n    2024-01-04 12:00 to 2024-01-04 15:00\n" in shown
     missing = mas_data("show", "GBPUSD", *to)
@@ -167,7 +167,7 @@ def test_check_reads_every_row_and_finds_damage(tmp_path: Path) -> None:
     damaged = mas_data("check", *to)
     assert damaged.exit_code == 1
     assert "GBPUSD, m1, synthetic: damaged: " in damaged.stderr and damaged.stderr.count("\n") == 1
-    assert "2024-02.parquet.tmp: left behind" in damaged.stdout and "EURUSD, ticks: 1 rows" in damaged.stdout
+    assert "2024-02.parquet.tmp: left behind" in damaged.stdout and "EURUSD, ticks: 1 row" in damaged.stdout
 
 
 def test_remove_takes_away_what_is_named_after_asking(tmp_path: Path) -> None:

@@ -195,6 +195,7 @@ def test_packed_files_are_read(tmp_path: Path) -> None:
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as zipped:
         zipped.writestr("HISTDATA.txt", "a status report")
         zipped.writestr("a/quotes.csv", TRUEFX)
+        zipped.writestr("__MACOSX/a/._quotes.csv", b"\x00\x05\x16\x07")
     for path in (packed, archive):
         found, _ = ticks(path)
         assert found.time.tolist() == plain.time.tolist() and found.bid.tolist() == plain.bid.tolist()
@@ -204,6 +205,7 @@ def test_a_directory_is_all_of_its_files_in_the_order_of_their_names(tmp_path: P
     for day in (5, 3, 4):
         written(tmp_path / "in" / f"{day}.csv", TRUEFX.replace("-03 ", f"-{day:02} "))
     written(tmp_path / "in" / "README.md", "not quotes")
+    written(tmp_path / "in" / ".hidden.csv", "not quotes")
     job = Import([tmp_path / "in"])
     assert [name for name, tables in job.parts() if list(tables)] == ["3.csv", "4.csv", "5.csv"]
     assert job.report.rows == 3 and job.report.out_of_order == 0
@@ -361,6 +363,41 @@ def test_a_packed_file_that_is_cut_short_is_one_sentence(tmp_path: Path, cut: in
     path = written(tmp_path / "t.csv.gz", gzip.compress(text.encode())[:-cut])
     with pytest.raises(BadFile, match=r"t\.csv\.gz: damaged or cut short"):
         ticks(path)
+
+
+def test_an_archive_of_too_many_files_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(text_files, "MOST_MEMBERS", 3)
+    with zipfile.ZipFile(tmp_path / "t.zip", "w") as zipped:
+        for number in range(4):
+            zipped.writestr(f"{number}.csv", TRUEFX)
+    with pytest.raises(BadFile, match=r"t\.zip: more than 3 files"):
+        ticks(tmp_path / "t.zip")
+
+
+@pytest.mark.parametrize(
+    ("second", "text"),
+    [
+        ("2024-01-03 09:00:00Z,1.1,1.2", "rows out of order: 1; --strict refuses that"),
+        ("2024-01-03 10:00:00Z,1.1,1.2", "ticks equal to the one above: 1; --strict refuses that"),
+    ],
+)
+def test_strict_refuses_what_would_be_altered(tmp_path: Path, second: str, text: str) -> None:
+    path = written(tmp_path / "t.csv", f"{TRUEFX}{second}\n2024-01-03 11:00:00Z,1.1,1.2\n")
+    with pytest.raises(BadFile, match=text):
+        ticks(path, strict=True)
+    ticks(path)
+
+
+REAL = Path(os.environ.get("MAS_TEST_QUOTES", "no such directory"))
+
+
+@pytest.mark.skipif(not REAL.is_dir(), reason="MAS_TEST_QUOTES names no directory of real quotes")
+def test_real_files_come_in_whole() -> None:
+    _, histdata = ticks(REAL / "eurusd-histdata-ticks.csv", strict=True)
+    _, truefx = ticks(REAL / "usdjpy-ticks.csv", strict=True)
+    _, fxcm = bars(REAL / "gbpusd-m1-bid-2012.csv", REAL / "gbpusd-m1-ask-2012.csv")
+    assert (histdata.rows, truefx.rows, fxcm.rows) == (9_500, 1_000, 30_117)
+    assert (fxcm.raised, fxcm.unpaired, fxcm.faults, fxcm.gaps) == (1_203, 0, 0, 0)
 
 
 def test_an_archive_that_is_no_archive_is_one_sentence(tmp_path: Path) -> None:

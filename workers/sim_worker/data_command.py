@@ -21,7 +21,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, ProgressColumn, T
 from mas_router.errors import InvalidField, MasError
 from sim_worker.bars import DAY
 from sim_worker.catalog import Catalog, Entry
-from sim_worker.data_text import gap, kind, moment, sources, summary, table
+from sim_worker.data_text import counted, gap, kind, moment, sources, summary, table
 from sim_worker.formats import NAMES
 from sim_worker.import_plan import Options
 from sim_worker.importers import Import
@@ -127,7 +127,9 @@ def show(
         catalog = Catalog(data or default_data())
         for entry in _entries(catalog, symbol):
             gaps = list(catalog.stretch(entry).gaps(GAP))
-            typer.echo(f"{entry.symbol}, {kind(entry)}: {entry.rows} rows in {entry.months} months,")
+            typer.echo(
+                f"{entry.symbol}, {kind(entry)}: {counted(entry.rows, 'row')} in {counted(entry.months, 'month')},"
+            )
             typer.echo(
                 f"  from {moment(entry.first)} to {moment(entry.last)} UTC, imported {moment(entry.imported_at)}"
             )
@@ -186,7 +188,7 @@ def remove(
         entries = [entry for entry in _entries(catalog, symbol) if only in (None, entry.folder)]
         if not entries:
             raise CatalogError(f"{catalog.directory} has no {only} of {symbol}")
-        what = ", ".join(f"{entry.rows} rows of {kind(entry)}" for entry in entries)
+        what = ", ".join(f"{counted(entry.rows, 'row')} of {kind(entry)}" for entry in entries)
         if not yes and not typer.confirm(f"Remove {what} of {symbol}?"):
             raise CatalogError("nothing is removed; --yes removes without asking")
         catalog.remove(symbol, [entry.folder for entry in entries])

@@ -30,9 +30,14 @@ def moment(time: int) -> str:
     return f"{datetime.fromtimestamp(time // 1_000_000_000, UTC):%Y-%m-%d %H:%M}"
 
 
+def counted(count: int, thing: str) -> str:
+    """`1 row`, `2 rows`."""
+    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
+
+
 def summary(symbol: str, report: Report) -> str:
     """One line for the rows, one for what was left out, with examples, and one for what is worth a look."""
-    lines = [f"{symbol}: {report.rows} rows from {moment(report.first)} to {moment(report.last)} UTC"]
+    lines = [f"{symbol}: {counted(report.rows, 'row')} from {moment(report.first)} to {moment(report.last)} UTC"]
     out = list(_left_out(report))
     if out:
         lines.append(f"left out: {'; '.join(out)}")
@@ -44,26 +49,26 @@ def summary(symbol: str, report: Report) -> str:
 
 
 def _left_out(report: Report) -> Iterator[str]:
-    for kind, count in report.dropped:
-        yield f"{count} {'lines' if count > 1 else 'line'} {KINDS.get(kind, f'with a wrong {kind}')}"
+    for name, count in report.dropped:
+        yield f"{counted(count, 'line')} {KINDS.get(name, f'with a wrong {name}')}"
     if report.duplicates:
-        yield f"{report.duplicates} ticks equal to the one above"
+        yield f"{counted(report.duplicates, 'tick')} equal to the one above"
     if report.unpaired:
-        yield f"{report.unpaired} bars of one side only"
+        yield f"{counted(report.unpaired, 'bar')} of one side only"
 
 
 def _odd(report: Report) -> Iterator[str]:
     if report.out_of_order:
-        yield f"{report.out_of_order} rows out of order (sorted)"
+        yield f"{counted(report.out_of_order, 'row')} out of order (sorted)"
     if report.raised:
-        yield f"{report.raised} bars with an ask below the bid (raised to it)"
+        yield f"{counted(report.raised, 'bar')} with an ask below the bid (raised to it)"
     if report.flat:
-        yield f"{report.flat} rows without a spread"
+        yield f"{counted(report.flat, 'row')} without a spread"
     if report.spikes:
-        yield f"{report.spikes} spikes, the first at {', '.join(map(moment, report.first_spikes))}"
+        yield f"{counted(report.spikes, 'spike')}, the first at {', '.join(map(moment, report.first_spikes))}"
     if report.gaps:
         longest = ", ".join(map(gap, report.longest_gaps))
-        yield f"{report.gaps} gaps above one hour, the longest {longest}"
+        yield f"{counted(report.gaps, 'gap')} above one hour, the longest {longest}"
 
 
 def gap(ends: tuple[int, int]) -> str:

@@ -120,13 +120,13 @@ class Import:
     def _refuse_altered(self) -> None:
         found = self.report
         for count, text in (
-            (found.out_of_order, "out of order"),
-            (found.duplicates, "a repetition of the one above"),
-            (found.raised, "with an ask below the bid"),
-            (found.unpaired, "of one side only"),
+            (found.out_of_order, "rows out of order"),
+            (found.duplicates, "ticks equal to the one above"),
+            (found.raised, "bars with an ask below the bid"),
+            (found.unpaired, "bars of one side only"),
         ):
             if self._strict and count:
-                raise BadFile(f"{self._label()}: {count} rows {text}, and --strict is given; nothing is imported")
+                raise BadFile(f"{self._label()}: {text}: {count}; --strict refuses that, and nothing is imported")
 
     def _drop(self, file: object, faults: list[Fault]) -> None:
         if faults and self._strict:

@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath, PurePosixPath
 from typing import IO
 
 from sim_worker.formats import BadFile
@@ -19,8 +19,8 @@ LONGEST_LINE = 64 << 10
 #: Prices pack to a tenth or so. What unpacks to 200 times its size, and to more than the free part, is something else.
 RATIO = 200
 FREE = 64 << 20
-#: What a directory or an archive may hold.
-MOST_FILES = 200_000
+#: What a directory and an archive may hold. The list of an archive is read again for each member.
+MOST_FILES, MOST_MEMBERS = 200_000, 2_000
 TEXT = (".csv", ".txt", ".tsv")
 KINDS = (*TEXT, ".gz", ".zip", ".bi5")
 
@@ -31,6 +31,7 @@ class TextFile:
 
     path: Path
     member: str = ""
+    packed: int = 0  # bytes of a member
 
     def __str__(self) -> str:
         return f"{self.path}:{self.member}" if self.member else str(self.path)
@@ -43,10 +44,7 @@ class TextFile:
     @property
     def size(self) -> int:
         """The bytes on the disk; of a member, the packed ones."""
-        if not self.member:
-            return self.path.stat().st_size
-        with zipfile.ZipFile(self.path) as archive:
-            return archive.getinfo(self.member).compress_size
+        return self.packed if self.member else self.path.stat().st_size
 
     def head(self) -> bytes:
         """The first bytes, decoded; a line may be cut."""
@@ -131,7 +129,7 @@ def find_files(paths: Sequence[Path]) -> list[TextFile]:
 
 def _inside(path: Path) -> Iterator[TextFile]:
     if path.is_dir():
-        inside = sorted(p for p in path.rglob("*") if p.suffix.lower() in KINDS and p.is_file())
+        inside = sorted(p for p in path.rglob("*") if _may_hold(p.relative_to(path)) and p.is_file())
         if len(inside) > MOST_FILES:
             raise BadFile(f"{path}: more than {MOST_FILES} files")
         for file in inside:
@@ -144,6 +142,10 @@ def _inside(path: Path) -> Iterator[TextFile]:
         yield TextFile(path)
 
 
+def _may_hold(path: PurePath) -> bool:
+    return path.suffix.lower() in KINDS and not _hidden(path)
+
+
 def _is_zip(path: Path) -> bool:
     with path.open("rb") as file:
         return file.read(4) == b"PK\x03\x04"
@@ -152,11 +154,17 @@ def _is_zip(path: Path) -> bool:
 def _members(path: Path) -> Iterator[TextFile]:
     try:
         with zipfile.ZipFile(path) as archive:
-            names = [info.filename for info in archive.infolist() if not info.is_dir()]
+            infos = [info for info in archive.infolist() if not info.is_dir()]
     except (zipfile.BadZipFile, OSError, ValueError) as error:
         raise BadFile(f"{path}: damaged or cut short ({error})") from error
-    if len(names) > MOST_FILES:
-        raise BadFile(f"{path}: more than {MOST_FILES} files")
-    tables = [name for name in sorted(names) if name.lower().endswith(".csv")]
-    for name in tables or [name for name in sorted(names) if name.lower().endswith(TEXT)]:
-        yield TextFile(path, name)
+    if len(infos) > MOST_MEMBERS:
+        raise BadFile(f"{path}: more than {MOST_MEMBERS} files")
+    sizes = {info.filename: info.compress_size for info in infos if not _hidden(PurePosixPath(info.filename))}
+    tables = [name for name in sorted(sizes) if name.lower().endswith(".csv")]
+    for name in tables or [name for name in sorted(sizes) if name.lower().endswith(TEXT)]:
+        yield TextFile(path, name, sizes[name])
+
+
+def _hidden(path: PurePath) -> bool:
+    """Whether a system put it there: `.DS_Store`, `__MACOSX/._quotes.csv`."""
+    return any(part.startswith((".", "__MACOSX")) for part in path.parts)
