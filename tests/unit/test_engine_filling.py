@@ -62,7 +62,7 @@ def test_an_immediate_or_cancel_order_takes_what_is_there_and_cancels_the_rest()
     outcome = desk.buy(0.5, type_filling=IOC, client_id="c-1")
     assert (outcome.result.retcode, outcome.result.volume, outcome.result.price) == (10010, 0.3, 1.1002)
     assert outcome.result.deal == deals(outcome.changes)[0].ticket
-    assert whys(outcome.changes) == ["partial", "deal", "canceled"]
+    assert whys(outcome.changes) == ["partial", "deal", "dropped"]
     assert _states(outcome.changes) == [(State.PARTIALLY_FILLED, 0.3, 0.2), (State.CANCELED, 0.3, 0.2)]
     (order,) = desk.engine.history_orders()
     assert (order.state, order.volume_initial, order.volume_current) == (CANCELED, 0.5, 0.2)
@@ -281,7 +281,7 @@ def test_a_marketable_limit_on_a_thin_exchange(filling, retcode, states):
 def test_a_book_or_cancel_order_at_the_market_is_cancelled_in_every_execution_mode():
     for execution in range(4):
         desk = _desk(replace(THIN, execution=execution))
-        assert whys(desk.place(BUY_LIMIT, 1.1002, type_filling=BOC).changes) == ["placed", "canceled"]
+        assert whys(desk.place(BUY_LIMIT, 1.1002, type_filling=BOC).changes) == ["placed", "dropped"]
         assert whys(desk.place(BUY_LIMIT, 1.1001, type_filling=BOC).changes) == ["placed"]
         assert whys(desk.quote(1.1, 1.1001)) == ["filled", "deal"]
 

@@ -448,6 +448,6 @@ def test_in_exchange_execution_a_limit_beyond_the_market_executes_at_once_at_the
 
 def test_a_book_or_cancel_order_may_only_rest():
     desk = _desk(EXCHANGE)
-    assert whys(desk.place(BUY_LIMIT, 1.15, type_filling=3).changes) == ["placed", "canceled"]
+    assert whys(desk.place(BUY_LIMIT, 1.15, type_filling=3).changes) == ["placed", "dropped"]
     assert whys(desk.place(BUY_LIMIT, 1.05, type_filling=3).changes) == ["placed"]
     assert desk.place(BUY_STOP, 1.15, type_filling=3).result.retcode == 10030

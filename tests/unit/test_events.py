@@ -34,13 +34,16 @@ def test_a_status_tells_what_is_known_of_the_order() -> None:
     assert (made.retcode, made.message, made.reason, made.verb) == (10009, "done", "filled", "send")
 
 
-@pytest.mark.parametrize(("state", "price"), [(State.FILLED, 1.2), (State.ACCEPTED, 1.1), (State.CANCELED, 1.1)])
+@pytest.mark.parametrize(
+    ("state", "price"),
+    [(State.FILLED, 1.2), (State.PARTIALLY_FILLED, 1.2), (State.ACCEPTED, 1.1)],
+)
 def test_the_price_of_a_status_is_that_of_the_deal_or_of_the_order(state: State, price: float) -> None:
     assert event(change(state), 0, None).price == price
 
 
 @pytest.mark.parametrize(
-    ("why", "verb"), [("canceled", "cancel"), ("modified", "modify"), ("placed", "send"), ("expired", "send")]
+    ("why", "verb"), [("canceled", "cancel"), ("modified", "modify"), ("dropped", "send"), ("expired", "send")]
 )
 def test_the_verb_is_what_was_asked_for(why: str, verb: str) -> None:
     made = event(change(why=why), 0, None)

@@ -93,16 +93,19 @@ def _deal(book: Book, case: Case, client_id: str, request_id: int) -> Performed:
         comment=request.comment,
     )
     changes = execute(book, order, price, asked=True)
-    done = round(volume - order.volume_current, 8)
-    code = DONE if done == volume else _code(book, order, done)
-    return _result(case, request_id, order.ticket, _first_deal(changes), done, price if done else 0.0, code), changes
+    if order.volume_current:
+        return _not_filled(book, case, request_id, order, changes), changes
+    return _result(case, request_id, order.ticket, _first_deal(changes), volume, price), changes
 
 
-def _code(book: Book, order: Order, done: float) -> int:
-    """The answer to a deal that was not filled in full: in part, waiting for volume, or not at all."""
+def _not_filled(book: Book, case: Case, request_id: int, order: Order, changes: list[Change]) -> TradeResult:
+    """The answer to a deal that was filled in part, waits for volume, or found none."""
+    done = round(order.volume_initial - order.volume_current, 8)
     if done:
-        return DONE_PARTIAL
-    return _PLACED if order.ticket in book.orders else book.account.unfilled_retcode
+        deal = _first_deal(changes)
+        return _result(case, request_id, order.ticket, deal, done, order.price_current, DONE_PARTIAL)
+    code = _PLACED if order.ticket in book.orders else book.account.unfilled_retcode
+    return _result(case, request_id, order.ticket, retcode=code)
 
 
 def _close_by(book: Book, case: Case, client_id: str, request_id: int) -> Performed:

@@ -16,6 +16,7 @@ _ENTRY: Final[dict[int, Literal["in", "out", "inout", "out_by"]]] = {
     mt5.DEAL_ENTRY_INOUT: "inout",
     mt5.DEAL_ENTRY_OUT_BY: "out_by",
 }
+_EXECUTED: Final = frozenset({State.FILLED, State.PARTIALLY_FILLED})
 _VERB: Final[dict[str, Verb]] = {"canceled": "cancel", "modified": "modify"}
 
 
@@ -40,7 +41,7 @@ def status(change: OrderChange, row: int, note: str = "") -> Status:
         symbol=order.symbol,
         volume=order.volume_initial,
         filled=round(order.volume_initial - order.volume_current, 8),
-        price=order.price_current if change.state is State.FILLED else order.price_open,
+        price=order.price_current if change.state in _EXECUTED else order.price_open,
         magic=order.magic,
         time=change.time,
         row=row,

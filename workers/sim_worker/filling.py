@@ -60,14 +60,14 @@ def _cancel(book: Book, order: Order, asked: bool) -> OrderChange:
     """A deal that found nothing was refused, for its sender; its record says that it was cancelled."""
     order.state = _CANCELED
     book.leave(order)
-    state, why, code, message = State.CANCELED, _CANCELING, DONE_PARTIAL, "the rest was cancelled: no more volume"
+    state, why, code, message = State.CANCELED, _DROPPED, DONE_PARTIAL, "the rest was cancelled: no more volume"
     if order.volume_current == order.volume_initial:
         code = book.account.unfilled_retcode if asked else 0
         message = "cancelled: the volume is not there"
         if asked and code != _DONE:
-            state, why = State.REJECTED, _REJECTING
+            state, why = State.REJECTED, _REJECTED
     return OrderChange(state, order.copy(), code, message, book.now, why)
 
 
-_CANCELING: Final[Why] = "canceled"
-_REJECTING: Final[Why] = "rejected"
+_DROPPED: Final[Why] = "dropped"
+_REJECTED: Final[Why] = "rejected"

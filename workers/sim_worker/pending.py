@@ -59,7 +59,7 @@ def place(book: Book, case: Case, client_id: str) -> tuple[Order, list[Change]]:
     changes: list[Change] = [_change(book, order, State.ACCEPTED, "placed", DONE, RETCODE_TEXT[DONE])]
     if order.type <= _SELL_LIMIT and triggered(order, case.bid, case.ask):
         if order.type_filling == _BOC:
-            changes.append(_end(book, order, _CANCELED, State.CANCELED, "canceled", 0, "book or cancel"))
+            changes.append(_end(book, order, _CANCELED, State.CANCELED, "dropped", 0, "book or cancel"))
         elif case.spec.execution == _EXCHANGE:
             changes += _execute(book, order, case.market, case.market)
     return order, changes
@@ -143,14 +143,14 @@ def _execute(book: Book, order: Order, price: float, market: float) -> list[Chan
     order.price_current = market
     if _is_orphan(book, order):
         message = "the position that it closes is gone"
-        return [_end(book, order, _CANCELED, State.CANCELED, "canceled", 0, message)]
+        return [_end(book, order, _CANCELED, State.CANCELED, "dropped", 0, message)]
     refusal = _refusal(book, order, price)
     if refusal is None:
         return execute(book, order, price)
     code = int(Retcode.REJECT_CANCEL)
     message = f"{RETCODE_TEXT[code]}: {RETCODE_TEXT[refusal.retcode]}"
     if order.state == _PARTIAL:
-        return [_end(book, order, _CANCELED, State.CANCELED, "canceled", code, message)]
+        return [_end(book, order, _CANCELED, State.CANCELED, "dropped", code, message)]
     return [_end(book, order, _REJECTED, State.REJECTED, "rejected", code, message)]
 
 

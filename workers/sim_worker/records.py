@@ -22,7 +22,8 @@ _PARTIAL: Final = int(mt5.ORDER_STATE_PARTIAL)
 _SELL: Final = int(mt5.ORDER_TYPE_SELL)
 _AT_MARKET: Final = frozenset({0, 1, int(mt5.ORDER_TYPE_BUY_STOP), int(mt5.ORDER_TYPE_SELL_STOP)})
 
-Why = Literal["placed", "triggered", "filled", "partial", "canceled", "expired", "rejected", "modified"]
+#: What happened to an order. `canceled` by a request, `dropped` by the server.
+Why = Literal["placed", "triggered", "filled", "partial", "canceled", "dropped", "expired", "rejected", "modified"]
 
 
 @dataclass(slots=True)

@@ -41,7 +41,7 @@ def _next(book: Book) -> Change | None:
     if order is not None:
         order.state = _CANCELED
         book.leave(order)
-        return OrderChange(State.CANCELED, order.copy(), 0, f"stop-out {mark}", book.now, "canceled")
+        return OrderChange(State.CANCELED, order.copy(), 0, f"stop-out {mark}", book.now, "dropped")
     position = _worst(book)
     return None if position is None else close_at_market(book, position, _chunk(book, position), _SO, mark)
 

@@ -332,7 +332,7 @@ case(
         0 > a ok
         0 > b ok
         0 a ACCEPTED 10009
-        0 a cancel CANCELED 0
+        0 a CANCELED 0
         0 b ACCEPTED 10009
         1 b FILLED 10009
         1 b buy in 0.10 @1.09900
