@@ -66,12 +66,12 @@ def test_pending_orders_go_first_the_one_with_the_largest_margin_before_the_othe
     assert (change.order.ticket, change.order.state, change.why, change.order.client_id) == (
         large,
         2,
-        "canceled",
+        "dropped",
         "large",
     )
     assert change.message.startswith("stop-out [so ")
     assert [order.ticket for order in desk.engine.orders()] == [small, free]
-    assert whys(desk.quote(1.0677)) == ["canceled"]
+    assert whys(desk.quote(1.0677)) == ["dropped"]
     assert [order.ticket for order in desk.engine.orders()] == [free]
     assert len(desk.engine.positions()) == 1
 
@@ -85,7 +85,7 @@ def test_orders_alone_may_be_stopped_out_when_their_conversion_moves():
     assert desk.account["margin"] == 1100.0
     assert "EURUSD" in desk.engine.active_symbols()
     assert desk.quote(1.19, symbol="EURUSD") == []
-    assert whys(desk.quote(1.2, symbol="EURUSD")) == ["canceled"]
+    assert whys(desk.quote(1.2, symbol="EURUSD")) == ["dropped"]
 
 
 @pytest.mark.fidelity(
