@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mas_router.errors import InvalidField
@@ -37,6 +37,7 @@ def ns(moment: datetime) -> int:
     return (delta.days * 86_400 + delta.seconds) * 1_000_000_000 + delta.microseconds * 1000
 
 
+@settings(deadline=None)
 @given(st.lists(moments, min_size=1), st.sampled_from(sorted(LAYOUTS)))
 def test_times_are_those_that_datetime_reads(values: list[datetime], layout: str) -> None:
     texts = [value.strftime(LAYOUTS[layout]) for value in values]
@@ -45,6 +46,7 @@ def test_times_are_those_that_datetime_reads(values: list[datetime], layout: str
     assert parsed(texts, layout) == [ns(value) for value in expected]
 
 
+@settings(deadline=None)
 @given(st.lists(st.text("0123456789-:. TZ+", max_size=30), min_size=1))
 def test_no_text_is_taken_for_a_time_that_it_is_not(texts: list[str]) -> None:
     for text, found in zip(texts, parsed(texts), strict=True):
@@ -96,6 +98,7 @@ def test_a_layout_of_something_else_is_refused(layout: str) -> None:
         check_layout(layout)
 
 
+@settings(deadline=None)
 @given(
     st.lists(moments, min_size=1),
     st.sampled_from(["Europe/Athens", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe"]),
