@@ -49,12 +49,17 @@ ARGUMENTS: Final[dict[str, Mapping[str, tuple[type, ...]]]] = {
 }
 
 
+#: How soon a listener notices that it is to close, in seconds.
+POLL: Final = 0.1
+
+
 class Listener:
     """Accepts connections until it is closed."""
 
     def __init__(self, server: TradeServer, host: str, port: int) -> None:
         self._server, self._open = server, True
         self._socket = socket.create_server((host, port))
+        self._socket.settimeout(POLL)  # closing a socket wakes its accept on some systems only
         self.host, self.port = self._socket.getsockname()[:2]
         self._lock = threading.Lock()
         self._connections: dict[socket.socket, str | None] = {}
@@ -69,12 +74,10 @@ class Listener:
     def close(self) -> None:
         """No more connections; those that are open end."""
         self._open = False
-        with contextlib.suppress(OSError):
-            self._socket.shutdown(socket.SHUT_RDWR)
-        self._socket.close()
-        self._server.release()
-        self._cut(lambda _: True)
         self._thread.join(5.0)
+        self._socket.close()
+        self._cut(lambda _: True)
+        self._server.release()
 
     def _cut(self, which: Callable[[str | None], bool]) -> None:
         with self._lock:
@@ -87,18 +90,22 @@ class Listener:
         while self._open:
             try:
                 sock, _ = self._socket.accept()
-            except OSError:
-                return
+            except TimeoutError:
+                continue
             threading.Thread(target=self._serve, args=(sock,), name="sim-terminal client", daemon=True).start()
 
     def _serve(self, sock: socket.socket) -> None:
         with self._lock:
             self._connections[sock] = None
         try:
+            if not self._open:  # too late to be cut with the others
+                return
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._converse(sock, _hello(frames.receive(sock)))
         except (OSError, frames.FrameError) as error:
             log.debug("a connection has ended: %s", error)
+        except Exception:  # values that no client of ours sends; whoever sent them loses the connection, nobody else
+            log.exception("a call could not be answered")
         finally:
             with self._lock:
                 del self._connections[sock]
