@@ -8,6 +8,7 @@ tests compare the pages with what this would write.
 from __future__ import annotations
 
 import collections.abc
+import inspect
 import re
 import sys
 import tomllib
@@ -34,6 +35,7 @@ from mas_router.mt5_enums import Retcode  # noqa: E402
 from mas_router.mt5_tables import RETCODE_TEXT, classify  # noqa: E402
 from mas_router.orders import FINAL, IN_FLIGHT, NEVER_SENT, OPEN, State  # noqa: E402
 from sim_worker import market_file, specs  # noqa: E402
+from sim_worker.trade_server import Controls, personality, script  # noqa: E402
 
 WORDS: Final[dict[str, dict[str, Any]]] = tomllib.loads((DOCS / "words.toml").read_text(encoding="utf-8"))
 PART: Final = re.compile(r"(<!-- generated: ([\w .-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -248,6 +250,39 @@ def _limit(item: object) -> str:
     return ", ".join(f"{text} {value}" for text, value in found if value is not None)
 
 
+# ---- simulated terminals -------------------------------------------------------------------------------------------
+
+TERMINAL: Final[dict[str, type[BaseModel]]] = {"Personality": personality.Personality, "Fault": script.Fault}
+
+
+def personalities(_: str) -> str:
+    rows = [(f"`{name}`", broker.description) for name, broker in personality.built_in().items()]
+    return table(("name", "what is special"), rows)
+
+
+def terminal(name: str) -> str:
+    """A model of a TOML table: what its docstring says, and the defaults."""
+    model = TERMINAL[name]
+    rows = [
+        (f"`{key}`", _given(field.get_default(call_default_factory=True))) for key, field in model.model_fields.items()
+    ]
+    return f"{inspect.cleandoc(model.__doc__ or '')}\n\n{table(('field', 'default'), rows)}"
+
+
+def control_methods(_: str) -> str:
+    methods = [
+        (name, member) for name, member in vars(Controls).items() if inspect.isfunction(member) and name[0] != "_"
+    ]
+    rows = [(f"`{name}{_call(member)}`", " ".join((member.__doc__ or "").split())) for name, member in methods]
+    return table(("method", "what it does"), [row for row in rows if not row[0].startswith("`control(")])
+
+
+def _call(member: Callable[..., Any]) -> str:
+    """The parameters of a method, without self and types."""
+    given = list(inspect.signature(member).parameters.values())[1:]
+    return f"({', '.join(str(p.replace(annotation=p.empty)) for p in given)})"
+
+
 # ---- topology, return codes, command line --------------------------------------------------------------------------
 
 
@@ -382,6 +417,9 @@ PARTS: Final[Mapping[str, Callable[[str], str]]] = {
     "transitions": transitions,
     "diagram": diagram,
     "messages": message_kinds,
+    "personalities": personalities,
+    "terminal": terminal,
+    "controls": control_methods,
     "topology": topology_tables,
     "retcodes": retcodes,
     "commands": command_line,

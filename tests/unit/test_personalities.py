@@ -38,6 +38,18 @@ def test_at_each_broker_a_position_is_opened_and_closed(name: str):
         assert mt5.history_deals_total(0, 2_000_000_000) == 3, "the deposit is a deal, too"
 
 
+@pytest.mark.parametrize("name", built_in())
+def test_at_each_broker_a_human_can_trade_too(name: str):
+    with connected(name) as server:
+        symbol = f"EURUSD{find(name).suffix}"
+        assert server.human_deal(LOGIN, symbol, "buy", 0.1)["retcode"] == 10009
+        assert server.human_pending(LOGIN, symbol, mt5.ORDER_TYPE_BUY_LIMIT, 0.1, 1.09)["retcode"] == 10009
+        (position,) = server.records(LOGIN, "positions")
+        assert server.human_sltp(LOGIN, int(str(position["ticket"])), sl=1.09)["retcode"] == 10009
+        assert server.human_close(LOGIN, int(str(position["ticket"])))["retcode"] == 10009
+        assert server.records(LOGIN, "positions") == []
+
+
 def test_there_are_ten_brokers_with_a_description():
     assert len(built_in()) >= 10 and DEFAULT in built_in()
     assert all(name == broker.name and broker.description for name, broker in built_in().items())

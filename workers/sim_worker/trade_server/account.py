@@ -111,7 +111,9 @@ class TradeAccount:
             placed = self._place(request, now, delay, reason)
             if placed is not None:
                 return placed
-        result = self.engine.trade(request, self.time.server(now), reason=reason).result
+        auto = reason == CLIENT and "type_filling" not in fields  # a human's terminal offers what the symbol allows
+        outcome = self.engine.trade(request, self.time.server(now), reason=reason, auto_filling=auto)
+        result = outcome.result
         if doomed and request.action == _PENDING and result.order:
             self.engine.refuse_activation(result.order)
         return result

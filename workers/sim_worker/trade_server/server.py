@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from mas_router import mt5
 from mas_router.errors import CallerError, InvalidField
 from mas_router.messages import Row
 from mas_router.mt5 import ResultCode, Retcode
@@ -288,6 +289,9 @@ class TradeServer(Controls):
         account, now = self._account(login), self.clock.now()
         account.watch(str(request.get("symbol", "")))
         account.follow(now)
+        if request.get("action") == mt5.TRADE_ACTION_DEAL and "price" not in request:
+            _, bid, ask = account.engine.last_quote(str(request.get("symbol"))) or (0, 0.0, 0.0)
+            request = {**request, "price": bid if request.get("type") else ask}  # a human deals at the price he sees
         answer = account.send(request, now, reason=CLIENT).model_dump()
         kept = {"retcode": answer["retcode"], "answer_order": answer["order"], "time": now}
         self._requests.append({**request, **kept, "login": login, "reason": CLIENT})
