@@ -170,6 +170,22 @@ def test_check_reads_every_row_and_finds_damage(tmp_path: Path) -> None:
     assert "2024-02.parquet.tmp: left behind" in damaged.stdout and "EURUSD, ticks: 1 row" in damaged.stdout
 
 
+def test_files_that_cannot_be_opened_are_all_named_and_can_be_removed(tmp_path: Path) -> None:
+    to = ("--data", tmp_path / "data")
+    for symbol in ("EURUSD", "GBPUSD", "USDJPY"):
+        mas_data("import", tick_file(tmp_path), "--symbol", symbol, *to)
+    files = sorted((tmp_path / "data").rglob("*.parquet"))
+    for file in files[:2]:
+        file.write_bytes(b"no parquet")
+    damaged = mas_data("check", *to)
+    assert damaged.exit_code == 1 and damaged.stderr.count("damaged: ") == 2
+    assert all(str(file) in damaged.stderr for file in files[:2])
+    for symbol in ("EURUSD", "GBPUSD"):
+        assert mas_data("remove", symbol, "--yes", *to).exit_code == 0
+    assert mas_data("check", *to).exit_code == 0
+    assert [entry["symbol"] for entry in listed(tmp_path / "data")] == ["USDJPY"]
+
+
 def test_remove_takes_away_what_is_named_after_asking(tmp_path: Path) -> None:
     to = ("--data", tmp_path / "data")
     mas_data("import", tick_file(tmp_path), "--symbol", "EURUSD", *to)
@@ -177,13 +193,13 @@ def test_remove_takes_away_what_is_named_after_asking(tmp_path: Path) -> None:
     kept = mas_data("remove", "EURUSD", *to)
     assert kept.exit_code != 0 and len(listed(tmp_path / "data")) == 2
     result = mas_data("remove", "EURUSD", "--kind", "m1-synthetic", "--yes", *to)
-    assert result.stdout == "EURUSD: removed 4320 rows of m1, synthetic\n"
+    assert result.stdout == "EURUSD: removed m1-synthetic (1 month)\n"
     assert [entry["kind"] for entry in listed(tmp_path / "data")] == ["ticks"]
     assert_refused(mas_data("remove", "EURUSD", "--kind", "m1", "--yes", *to), "has no m1 of EURUSD")
     assert_refused(mas_data("remove", "EURUSD", "--kind", "d1", "--yes", *to), "kind='d1' is not allowed: one of m1")
     assert mas_data("remove", "EURUSD", "--yes", *to).exit_code == 0
     assert listed(tmp_path / "data") == [] and [path.name for path in (tmp_path / "data").iterdir()] == ["locks"]
-    assert_refused(mas_data("remove", "EURUSD", "--yes", *to), "has no quotes of EURUSD, only of: nothing")
+    assert_refused(mas_data("remove", "EURUSD", "--yes", *to), "has no quotes of EURUSD")
 
 
 def test_a_directory_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:

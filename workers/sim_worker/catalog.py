@@ -25,6 +25,7 @@ from sim_worker.stretch import Stretch, months
 #: What rows are taken from, the first that covers a range: for bars, for ticks.
 BARS = ("m1", "ticks", "m1" + SYNTHETIC)
 TICKS = ("ticks", "ticks" + SYNTHETIC)
+FOLDERS = (*KINDS, *(name + SYNTHETIC for name in KINDS))
 #: The folder of the files by which writers keep out of each other's way.
 LOCKS = "locks"
 
@@ -165,6 +166,22 @@ class Catalog:
     def stretch(self, entry: Entry) -> Stretch:
         """All rows of an entry."""
         return Stretch(self._folder(entry.symbol) / entry.folder, entry.symbol, entry.first, entry.last + 1)
+
+    def kinds(self, symbol: str) -> dict[str, int]:
+        """The kinds (names of folders) that there are of a symbol, with their months. Opens no file."""
+        found = {name: len(months(self._folder(symbol) / name)) for name in FOLDERS}
+        return {name: count for name, count in found.items() if count}
+
+    def damaged(self) -> list[str]:
+        """What is wrong with the files that cannot even be opened, one text for each."""
+        found: list[str] = []
+        for folder in sorted(self.directory.glob("symbol=*/*/")):
+            for path in months(folder):
+                try:
+                    read_note(path)
+                except CatalogError as error:
+                    found.append(str(error))
+        return found
 
     def drafts(self) -> list[Path]:
         """What imports have left behind that were killed; the next import of the same months takes their place."""

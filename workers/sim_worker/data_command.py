@@ -20,12 +20,12 @@ from rich.progress import BarColumn, DownloadColumn, Progress, ProgressColumn, T
 
 from mas_router.errors import InvalidField, MasError
 from sim_worker.bars import DAY
-from sim_worker.catalog import Catalog, Entry
+from sim_worker.catalog import FOLDERS, Catalog, Entry
 from sim_worker.data_text import counted, gap, kind, moment, sources, summary, table
 from sim_worker.formats import NAMES
 from sim_worker.import_plan import Options
 from sim_worker.importers import Import
-from sim_worker.month_file import GROUP, KINDS, SYNTHETIC, CatalogError
+from sim_worker.month_file import GROUP, CatalogError
 from sim_worker.opening import default_data, default_market
 from sim_worker.quotes import Bars, Quotes
 from sim_worker.survey import GAP, Survey
@@ -45,7 +45,6 @@ STRETCH = 7
 EVERY = 5.0
 #: So many gaps are listed.
 SHOWN = 10
-FOLDERS = (*KINDS, *(name + SYNTHETIC for name in KINDS))
 
 
 @app.command("import")
@@ -151,10 +150,12 @@ def check(
         catalog = Catalog(data or default_data())
         for path in catalog.drafts():
             typer.echo(f"{path}: left behind by an import that was stopped, or in the making")
-        damaged = False
-        for entry in _entries(catalog, symbol):
-            damaged |= not _sound(catalog, entry)
-    if damaged:
+        unreadable = catalog.damaged()
+        for text in unreadable:
+            typer.echo(f"damaged: {text}", err=True)
+        entries = [] if unreadable else _entries(catalog, symbol)
+        sound = [_sound(catalog, entry) for entry in entries]  # of all, not up to the first that is not
+    if unreadable or not all(sound):
         raise typer.Exit(1)
 
 
@@ -185,13 +186,13 @@ def remove(
         if only not in (None, *FOLDERS):
             raise InvalidField("kind", only, f"one of {', '.join(FOLDERS)}")
         catalog = Catalog(data or default_data())
-        entries = [entry for entry in _entries(catalog, symbol) if only in (None, entry.folder)]
-        if not entries:
-            raise CatalogError(f"{catalog.directory} has no {only} of {symbol}")
-        what = ", ".join(f"{counted(entry.rows, 'row')} of {kind(entry)}" for entry in entries)
+        found = {name: count for name, count in catalog.kinds(symbol).items() if only in (None, name)}
+        if not found:
+            raise CatalogError(f"{catalog.directory} has no {only or 'quotes'} of {symbol}")
+        what = ", ".join(f"{name} ({counted(count, 'month')})" for name, count in found.items())
         if not yes and not typer.confirm(f"Remove {what} of {symbol}?"):
             raise CatalogError("nothing is removed; --yes removes without asking")
-        catalog.remove(symbol, [entry.folder for entry in entries])
+        catalog.remove(symbol, found)
         typer.echo(f"{symbol}: removed {what}")
 
 
