@@ -199,7 +199,7 @@ def test_a_marker_that_does_not_say_its_rule_is_an_error(text: str, complaint: s
 
 def commands_of(block: Block) -> Iterator[list[str]]:
     """The command lines of a block of shell."""
-    for line in block.text.splitlines() if block.language == "sh" else []:
+    for line in block.text.replace("\\\n", " ").splitlines() if block.language == "sh" else []:
         yield shlex.split(line, comments=True)
 
 
