@@ -13,6 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from mas_router.orders import State
 
 VERSION = 1
+#: Symbols times timeframes in one replay: a chunk names the stream of a row in one byte, and all their columns fit.
+MAX_STREAMS = 64
 
 Id = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_.:~-]+$")]
 Name = Annotated[str, Field(max_length=64)]
@@ -80,9 +82,10 @@ class TradeResult(Wire):
 
 
 class Open(Wire):
-    """Open a simulated account (a session). `source` is the quotes: synthetic or catalog; `timeframe` empty and
-    `ticks` False mean a market that follows the wall clock, else a replay of `since`..`until`. The money is as the
-    worker's settings of the account say, where nothing is asked for.
+    """Open a simulated account (a session). `source` is the quotes: synthetic or catalog; no `timeframes` and
+    `ticks` False mean a market that follows the wall clock, else a replay of `since`..`until`: bars of each symbol in
+    each timeframe, or ticks of each symbol. The money is as the worker's settings of the account say, where nothing is
+    asked for.
     """
 
     kind: Literal["open"] = "open"
@@ -98,8 +101,8 @@ class Open(Wire):
     margin_mode: Literal["hedging", "netting"] | None = None
     source: Literal["synthetic", "catalog"] = "synthetic"
     seed: Unsigned = 1
-    symbol: Name = ""
-    timeframe: Name = ""
+    symbols: Annotated[tuple[Name, ...], Field(max_length=MAX_STREAMS)] = ()
+    timeframes: Annotated[tuple[Name, ...], Field(max_length=MAX_STREAMS)] = ()
     ticks: bool = False
     since: Int64 = 0
     until: Int64 = 0
@@ -195,8 +198,8 @@ class Calc(Wire):
 
 
 class Fetch(Wire):
-    """Ask for the rows of a replay from `start` on; the worker sends up to `count` of them in one Chunk. `marks`: with
-    what it takes to value positions at each row.
+    """Ask for the rows of a replay from `start` on, in one Chunk. The strategy has come to row `at`: what lies behind
+    it may be let go. `marks`: what it takes to value positions at the first stream's rows instead, up to row `at`.
     """
 
     kind: Literal["fetch"] = "fetch"
@@ -204,7 +207,7 @@ class Fetch(Wire):
     id: Id
     client: Id
     start: Unsigned
-    count: Annotated[int, Field(gt=0, le=1000)]
+    at: Int64 = -1
     marks: bool = False
 
 
@@ -343,7 +346,9 @@ Event = Annotated[Status | Execution, Field(discriminator="kind")]
 
 
 class Opened(Wire):
-    """A session is open. `time` is the worker's clock. `rows` of a replay; nothing can happen before row `horizon`."""
+    """A session is open. `time` is the worker's clock. Of a replay: rows come in chunks of `chunk`, and nothing can
+    happen before row `horizon`.
+    """
 
     kind: Literal["opened"] = "opened"
     v: Literal[1] = 1
@@ -352,7 +357,7 @@ class Opened(Wire):
     worker: Id
     time: Int64
     epoch: Unsigned = 0
-    rows: Unsigned = 0
+    chunk: Unsigned = 0
     horizon: Unsigned = 0
     synthetic: bool = False
 
@@ -400,10 +405,11 @@ class Answer(Wire):
 
 
 class Chunk(Wire):
-    """Rows of a replay: little-endian columns. Bars: time (i8, ns), open, high, low, close (f8), volume (i8). Ticks:
-    time, bid, ask, last (f8), volume (i8). Marks, of bars or ticks: time, open, high, low, close, the ask at the row's
-    end, and what a move of the price by 1 is worth in the deposit currency to a long and to a short position of one lot
-    (f8).
+    """Rows of a replay: for each stream (symbol by symbol, and timeframe by timeframe for each) its little-endian
+    columns. Bars: time (i8, ns), open, high, low, close (f8), volume (i8). Ticks: time, bid, ask, last (f8), volume
+    (i8). `order` has a byte for each row, the number of its stream, unless there is only one. `end`: no more rows.
+    Marks, of bars or ticks: time, open, high, low, close, the ask at the row's end, and what a move of the price by 1
+    is worth in the deposit currency to a long and to a short position of one lot (f8).
     """
 
     kind: Literal["chunk"] = "chunk"
@@ -412,7 +418,9 @@ class Chunk(Wire):
     session: Id
     start: Unsigned
     count: Unsigned
-    columns: Annotated[tuple[bytes, ...], Field(max_length=8)]
+    parts: Annotated[tuple[Annotated[tuple[bytes, ...], Field(max_length=8)], ...], Field(max_length=MAX_STREAMS)]
+    order: bytes = b""
+    end: bool = False
 
 
 class RunResult(Wire):

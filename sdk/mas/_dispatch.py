@@ -103,7 +103,7 @@ class Inline:
     """
 
     def __init__(self) -> None:
-        self._calls: deque[Call] = deque()
+        self.calls: deque[Call] = deque()
         self.row: dict[str, Any] = {}
         self.heard = 0
 
@@ -114,11 +114,8 @@ class Inline:
         return max(self.heard, since // timedelta(microseconds=1) * 1000)
 
     def put(self, calls: list[Call]) -> None:
-        self._calls.extend(calls)
+        self.calls.extend(calls)
 
     def run(self) -> None:
-        while self._calls:
-            self._calls.popleft()()
-
-    def __bool__(self) -> bool:
-        return bool(self._calls)
+        while self.calls:
+            self.calls.popleft()()

@@ -16,6 +16,9 @@ from sim_worker.opening import Sources, default_data, default_market
 from sim_worker.symbols import read_server
 from sim_worker.worker import SimWorker
 
+#: Nothing is sent, so only what fits into the processor's cache is a limit.
+CHUNK_ROWS = 8_192
+
 
 class _Doors:
     """Sessions of a worker that is called directly need no queues."""
@@ -35,7 +38,7 @@ def embedded(data: str, market: str) -> Backend:
     """
     transport = MemoryBroker().connect("client")
     sources = Sources(Path(data) if data else default_data(), read_server(Path(market) if market else default_market()))
-    worker = SimWorker("embedded", _Doors(), sources, time.time_ns, slots=1000)
+    worker = SimWorker("embedded", _Doors(), sources, time.time_ns, slots=1000, chunk=CHUNK_ROWS)
 
     def line(client: str, listener: Listener) -> DirectLine:
         return DirectLine(transport, client, listener, worker)

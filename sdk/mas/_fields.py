@@ -212,6 +212,20 @@ def choice(names: Mapping[str, T]) -> Kind:
     return Kind(f"one of {', '.join(names)}", read)
 
 
+def several(one: Kind, most: int) -> Kind:
+    """One, or a list of different ones."""
+
+    def read(value: object) -> object:
+        items = value if isinstance(value, list | tuple) else [value]
+        found = tuple(one.read(item) for item in items)
+        _within(len(found), 1, most)
+        if len(set(found)) < len(found):
+            raise ValueError
+        return found
+
+    return Kind(f"{one.allowed}, or a list of up to {most} different ones", read)
+
+
 def constant(enumeration: type[IntEnum]) -> Kind:
     """A member of an enumeration, or its number."""
     allowed = ", ".join(f"{member.value} ({member.name})" for member in enumeration)

@@ -10,7 +10,7 @@ from mas import params
 from mas._hub import Hub
 from mas._trading import Desk
 from mas.params import BarsParams
-from mas_router.columns import RateColumns, unpack_columns
+from mas_router.columns import RateColumns, unpack_rates
 from mas_router.errors import CallerError, MasError, RemoteError
 from mas_router.messages import Chunk, Rates
 
@@ -66,10 +66,9 @@ class History:
 
 
 def _rates(answer: object) -> RateColumns:
-    columns = unpack_columns(answer.columns, answer.count) if isinstance(answer, Chunk) else None
-    if not isinstance(columns, RateColumns):
+    if not isinstance(answer, Chunk) or len(answer.parts) != 1:
         raise RemoteError(f"unexpected answer: {getattr(answer, 'kind', '')}")
-    return columns
+    return unpack_rates(answer.parts[0], answer.count)
 
 
 def _pandas() -> Any:

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from mas import params
 from mas._hub import Hub
-from mas._replay import OnRow, Replay
+from mas._replay import OnRow, Replay, Stream
 from mas._trading import Desk
 from mas.params import ReplayParams, UnsubscribeParams
 from mas_router.errors import CallerError
@@ -30,7 +30,7 @@ class MarketData:
         self._hub, self._desk, self._strategy = hub, desk, strategy
         self._lock = threading.Lock()
         self._taken: set[tuple[str, str]] = set()
-        self._running: dict[tuple[str, str], tuple[ReplayParams, Replay]] = {}
+        self._running: dict[tuple[str, str], Replay] = {}
 
     def bars(self, raw: object) -> None:
         self._subscribe(params.subscribe_bars(raw), self._strategy.receive_bars)
@@ -46,8 +46,8 @@ class MarketData:
         self._take(names)
         try:
             account = self._hub.backtest_account(*names, make=self._opening(given, *names))
-            replay = Replay(account, given.symbol, given.timeframe, on_row, self._hub.new_id)
-            self._running[names] = (given, replay)
+            streams = [(symbol, frame) for symbol in given.symbols for frame in given.timeframes or ("",)]
+            replay = self._running[names] = Replay(account, streams, on_row, self._hub.new_id)
             with self._hub.replay_here(replay.inline):
                 replay.run()
         finally:
@@ -74,9 +74,9 @@ class MarketData:
                 margin_mode=given.margin_mode,
                 source="synthetic" if given.source == "synthetic" else "catalog",
                 seed=given.seed,
-                symbol=given.symbol,
-                timeframe=given.timeframe,
-                ticks=not given.timeframe,
+                symbols=given.symbols,
+                timeframes=given.timeframes,
+                ticks=not given.timeframes,
                 since=given.since,
                 until=given.until,
             )
@@ -84,11 +84,15 @@ class MarketData:
         return make
 
     def stop(self, which: UnsubscribeParams, *, ticks: bool) -> None:
-        for given, replay in list(self._running.values()):
-            wanted = given.symbol == which.symbol and ticks == (not given.timeframe)
-            if wanted and (which.timeframe is None or which.timeframe.name == given.timeframe):
-                replay.stop()
+        frame = None if which.timeframe is None else which.timeframe.name
+
+        def wanted(stream: Stream) -> bool:
+            symbol, timeframe = stream
+            return symbol == which.symbol and ticks == (not timeframe) and frame in (None, timeframe)
+
+        for replay in list(self._running.values()):
+            replay.stop(wanted)
 
     def stop_all(self) -> None:
-        for _, replay in list(self._running.values()):
-            replay.stop()
+        for replay in list(self._running.values()):
+            replay.stop(lambda _: True)

@@ -13,7 +13,8 @@ from mas_router.mt5_enums import OrderTime
 
 DAY: Final = 86_400 * SECOND
 
-Symbol = Annotated[str, text(29)]  # more does not pass the terminal (MetaTrader5 package, request parser)
+SYMBOL: Final = text(29)  # more does not pass the terminal (MetaTrader5 package, request parser)
+Symbol = Annotated[str, SYMBOL]
 Comment = Annotated[str, text(request.COMMENT_LIMIT, least=0)]
 PRICE: Final = number(0, 1e12)
 Price = Annotated[float, PRICE]

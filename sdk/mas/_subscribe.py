@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Final, Literal
 
-from mas._fields import INT64, agreed, as_datetime, choice, constant, flag, moment, number, parse, whole
-from mas._shared import Symbol, Target
+from mas._fields import INT64, agreed, as_datetime, choice, constant, flag, moment, number, parse, several, whole
+from mas._shared import SYMBOL, Symbol, Target
 from mas_router.errors import CallerError, InvalidField
+from mas_router.messages import MAX_STREAMS
 from mas_router.mt5_enums import CopyTicks, Timeframe
 from mas_router.mt5_tables import TIMEFRAMES
 
@@ -20,11 +21,11 @@ TICK_MODES: Final = {"all": CopyTicks.ALL, "info": CopyTicks.INFO, "trade": Copy
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplayParams(Target):
     """A subscription. In a backtest a replay of `since`..`until` (UTC nanoseconds), on an account of its own; live,
-    a poll every `interval_ms`. `timeframe` is empty for ticks, `ticks` says which of them.
+    a poll every `interval_ms`. `timeframes` is empty for ticks, `ticks` says which of them.
     """
 
-    symbol: Symbol
-    timeframe: str = ""
+    symbols: tuple[str, ...]
+    timeframes: tuple[str, ...] = ()
     ticks: CopyTicks = CopyTicks.ALL
     since: int = 0
     until: int = 0
@@ -39,7 +40,7 @@ class ReplayParams(Target):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Subscribe(Target):
     backtest: Annotated[bool, flag(), "backtest_toggle"] = False
-    symbol: Symbol
+    symbol: Annotated[tuple[str, ...], several(SYMBOL, MAX_STREAMS)]
     since: Annotated[int | None, moment(), "from"] = None
     until: Annotated[int | None, moment(), "to"] = None
     capital: Annotated[float | None, number(0.01, 1e12)] = None
@@ -52,7 +53,7 @@ class _Subscribe(Target):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _SubscribeBars(_Subscribe):
-    timeframe: Annotated[Timeframe, choice(TIMEFRAMES)]
+    timeframe: Annotated[tuple[Timeframe, ...], several(choice(TIMEFRAMES), len(TIMEFRAMES))]
     interval_ms: Annotated[int, whole(1, 3_600_000)] = 1000
 
 
@@ -74,7 +75,7 @@ class UnsubscribeParams(Target):
 def subscribe_bars(params: object) -> ReplayParams:
     """`subscribe_bars`."""
     given = parse(_SubscribeBars, params)
-    return _replay(given, given.interval_ms, timeframe=given.timeframe.name)
+    return _replay(given, given.interval_ms, timeframes=tuple(timeframe.name for timeframe in given.timeframe))
 
 
 def subscribe_ticks(params: object) -> ReplayParams:
@@ -90,16 +91,19 @@ def unsubscribe(params: object) -> UnsubscribeParams:
 
 
 def _replay(
-    given: _Subscribe, interval_ms: int, *, timeframe: str = "", ticks: CopyTicks = CopyTicks.ALL
+    given: _Subscribe, interval_ms: int, *, timeframes: tuple[str, ...] = (), ticks: CopyTicks = CopyTicks.ALL
 ) -> ReplayParams:
+    streams = len(given.symbol) * max(1, len(timeframes))
+    if streams > MAX_STREAMS:
+        raise InvalidField("symbol", given.symbol, f"at most {MAX_STREAMS} symbols times timeframes, not {streams}")
     if given.backtest and (given.since is None or given.until is None):
         raise CallerError("missing 'from' or 'to': a backtest needs both")
     since, until = given.since or 0, given.until or 0
     if until and until <= since:
         raise InvalidField("to", str(as_datetime(until)), f"after from={as_datetime(since)}")
     return ReplayParams(
-        symbol=given.symbol,
-        timeframe=timeframe,
+        symbols=given.symbol,
+        timeframes=timeframes,
         ticks=ticks,
         since=since,
         until=until,

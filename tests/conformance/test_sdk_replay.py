@@ -29,6 +29,28 @@ class Bars(Recorder):
         return [call for call in self.calls if call.kind == kind]
 
 
+SEVERAL = {**REPLAY, "symbol": ["GBPUSD", "EURUSD"], "timeframe": ["M5", "M1"], "to": MONDAY + timedelta(hours=20)}
+
+
+class Basket(Bars):
+    """Orders in every symbol that it hears of, some of which are closed by a later bar or tick."""
+
+    def receive_bars(self, symbol: str, data: Data, is_end: bool = False) -> None:
+        super().receive_bars(symbol, data, is_end)
+        self.trade(symbol, len(self.rows()), data["close"], 30)
+
+    def receive_ticks(self, symbol: str, data: Data, is_end: bool = False) -> None:
+        super().receive_ticks(symbol, data, is_end)
+        self.trade(symbol, len(self.rows("tick")), data["bid"], 301)
+
+    def trade(self, symbol: str, number: int, near: float, every: int) -> None:
+        if number % every in (1, 2):
+            stops = {"sl": price(near - 20 * POINT), "tp": price(near + 20 * POINT)}
+            assert self.send_order(order(symbol=symbol, **stops)).ok
+        if number % every == 3:
+            self.send_order(order(symbol=symbol, order_type="buy_limit", price=price(near - 9 * POINT)))
+
+
 class Trader(Bars):
     """Orders of every kind among the bars: some fill at once, some later, some never."""
 
@@ -113,6 +135,93 @@ def test_two_runs_tell_the_same_and_so_do_both_ways_to_run(world: World) -> None
     assert len(logs[0]) > BARS + 20
     assert logs[0] == logs[1]
     assert logs[0] == logs[2]
+
+
+def end_of(row: Call) -> datetime:
+    minutes = {"M1": 1, "M5": 5}[row.data["timeframe"]]
+    return row.data["time"] + timedelta(minutes=minutes)
+
+
+def test_bars_of_several_symbols_and_timeframes_come_in_the_order_of_time(world: World) -> None:
+    with world.client(Basket) as client:
+        client.subscribe_bars(SEVERAL)
+        rows = client.rows()
+        expected = ["GBPUSD M5", "GBPUSD M1", "EURUSD M5", "EURUSD M1"]
+        assert [f"{row.id} {row.data['timeframe']}" for row in rows if end_of(row) == end_of(rows[-1])] == expected
+        assert [end_of(row) for row in rows] == sorted(end_of(row) for row in rows)
+        assert len(rows) == 2 * (1200 + 240) > 2000, "more than two chunks"
+        assert [row.is_end for row in rows] == [False] * (len(rows) - 1) + [True]
+        alone = type(client)(world.url, data=world.data)
+        with alone:
+            alone.subscribe_bars({**SEVERAL, "symbol": "EURUSD", "timeframe": "M5"})
+            mine = [row.data for row in rows if (row.id, row.data["timeframe"]) == ("EURUSD", "M5")]
+            assert [row.data for row in alone.rows()] == mine
+
+
+def test_orders_are_filled_in_each_symbol_of_a_replay(world: World) -> None:
+    with world.client(Basket) as client:
+        client.subscribe_bars(SEVERAL)
+        deals = [call.data for call in client.calls if call.kind == "execution"]
+        assert {(deal["symbol"], deal["reason"]) for deal in deals} >= {
+            (symbol, reason) for symbol in ("EURUSD", "GBPUSD") for reason in ("expert", "sl", "tp")
+        }
+        times = [c.data["time"] if c.kind != "bar" else end_of(c) - timedelta(minutes=1) + BAR for c in client.calls]
+        assert times == sorted(times)
+
+
+@pytest.mark.parametrize("kind", ["bars", "ticks"])
+def test_several_symbols_tell_the_same_twice_and_both_ways(world: World, kind: str) -> None:
+    logs = []
+    for place in (world, world, World("", world.data)):
+        with place.client(Basket) as client:
+            if kind == "bars":
+                client.subscribe_bars(SEVERAL)
+            else:
+                ticks = {name: value for name, value in SEVERAL.items() if name != "timeframe"}
+                client.subscribe_ticks({**ticks, "to": MONDAY + timedelta(hours=3)})
+            logs.append(log(client))
+    assert len(logs[0]) > 2100
+    assert {kind for kind, _, _ in logs[0]} >= {"status", "execution"}
+    assert logs[0] == logs[1]
+    assert logs[0] == logs[2]
+
+
+def test_ticks_of_several_symbols_come_in_the_order_of_time(world: World) -> None:
+    with world.client(Bars) as client:
+        ticks = {name: value for name, value in SEVERAL.items() if name != "timeframe"}
+        client.subscribe_ticks({**ticks, "to": MONDAY + timedelta(hours=2)})
+        rows = client.rows("tick")
+        moments = [(row.data["time"], ["GBPUSD", "EURUSD"].index(row.id)) for row in rows]
+        assert moments == sorted(moments)
+        assert sum(row.is_end for row in rows) == 1
+        assert rows[-1].is_end
+
+
+def test_of_several_streams_one_can_be_ended(world: World) -> None:
+    class Leaver(Bars):
+        def receive_bars(self, symbol: str, data: Data, is_end: bool = False) -> None:
+            super().receive_bars(symbol, data, is_end)
+            if len(self.calls) == 40:
+                self.unsubscribe_bars({"symbol": "GBPUSD"})
+            if len(self.calls) == 60:
+                self.unsubscribe_bars({"symbol": "EURUSD", "timeframe": "M1"})
+            if len(self.calls) == 80:
+                self.unsubscribe_bars({"symbol": "EURUSD"})
+
+    with world.client(Leaver) as client:
+        client.subscribe_bars(SEVERAL)
+        heard = [f"{row.id} {row.data['timeframe']}" for row in client.rows()]
+        assert len(heard) == 80
+        assert set(heard[40:60]) == {"EURUSD M1", "EURUSD M5"}
+        assert set(heard[60:]) == {"EURUSD M5"}
+
+
+@pytest.mark.parametrize(
+    "given", [{"symbol": []}, {"symbol": ["EURUSD", "EURUSD"]}, {"timeframe": ["M1", "M7"]}, {"symbol": ["A"] * 65}]
+)
+def test_a_list_of_symbols_or_timeframes_is_checked(world: World, given: Data) -> None:
+    with world.client(Bars) as client, pytest.raises(mas.CallerError, match=next(iter(given))):
+        client.subscribe_bars({**SEVERAL, **given})
 
 
 def test_each_subscription_starts_a_fresh_account(world: World) -> None:

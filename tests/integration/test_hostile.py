@@ -199,7 +199,7 @@ def test_mutated_commands_never_trade_more_than_they_say_and_the_worker_serves_o
         m.Resolve(id="r", client="evil", ids=("a", "b")),
         m.Check(id="k", client="evil", request=TRADE.request),
         m.Calc(id="c", client="evil", type=0, symbol="EURUSD", volume=1.0, price=1.1),
-        m.Fetch(id="f", client="evil", start=0, count=10),
+        m.Fetch(id="f", client="evil", start=0),
         m.Advance(id="a", client="evil", to=5),
     ]
     for number, command in enumerate(commands):
@@ -240,7 +240,7 @@ def test_values_at_the_edge_of_the_protocol_are_answered_and_never_break_the_wor
         m.Query(id="q3", client="evil", what="tick", symbol="../../etc/passwd"),
         m.Calc(id="c1", client="evil", type=0, symbol="EURUSD", volume=1e15, price=1e15),
         m.Calc(id="c2", client="evil", type=1, symbol="", volume=-1.0, price=0.0, close=-1e15),
-        m.Fetch(id="f1", client="evil", start=big, count=1000),
+        m.Fetch(id="f1", client="evil", start=big, at=big),
         m.Advance(id="a1", client="evil", to=big),
         m.Attach(id="t1", client="evil", server="x", login="y"),
     ]
@@ -254,22 +254,28 @@ def test_values_at_the_edge_of_the_protocol_are_answered_and_never_break_the_wor
 def test_accounts_that_cannot_be_opened_are_refused_and_cost_nothing(place: Place, client: Recorder) -> None:
     before, big = place.memory, 2**63 - 1
     started = time.monotonic()
-    replay = {"symbol": "EURUSD", "timeframe": "M1", "since": 1_704_067_200 * 10**9, "until": 1_704_153_600 * 10**9}
+    replay = {
+        "symbols": ("EURUSD",),
+        "timeframes": ("M1",),
+        "since": 1_704_067_200 * 10**9,
+        "until": 1_704_153_600 * 10**9,
+    }
     for number, changes in enumerate(
         (
             {"leverage": 0},
             {"deposit": -1.0},
             {"deposit": 0.0},
             {"currency": ""},
-            {**replay, "timeframe": "M7"},
-            {**replay, "symbol": "NOSUCH"},
+            {**replay, "timeframes": ("M7",)},
+            {**replay, "symbols": ("NOSUCH",)},
             {**replay, "until": 0},
             {**replay, "until": big},
             {**replay, "since": -(2**63), "until": big},
-            {**replay, "ticks": True, "timeframe": "", "until": big},
+            {**replay, "ticks": True, "timeframes": (), "until": big},
             {**replay, "source": "catalog"},
-            {**replay, "source": "catalog", "symbol": "../../../etc"},
-            {"timeframe": "M1"},
+            {**replay, "source": "catalog", "symbols": ("../../../etc",)},
+            {"timeframes": ("M1",)},
+            {**replay, "symbols": ("EURUSD",) * 64, "timeframes": ("M1",) * 64},
         )
     ):
         body = encode(m.Open(**{**OPEN.__dict__, "id": f"bad-{number}", "session": f"bad-{number}", **changes}))
@@ -277,7 +283,7 @@ def test_accounts_that_cannot_be_opened_are_refused_and_cost_nothing(place: Plac
     assert client.send_order(BUY).ok
     assert time.monotonic() - started < 5
     assert place.memory - before < GROWTH
-    assert not any(place.publish(f"bad-{number}.trade", encode(TRADE)) for number in range(13))
+    assert not any(place.publish(f"bad-{number}.trade", encode(TRADE)) for number in range(14))
 
 
 def test_wrong_routing_keys_execute_nothing(place: Place, client: Recorder) -> None:
@@ -333,7 +339,7 @@ def test_garbage_in_a_clients_reply_queue_calls_nobody_and_its_orders_go_on(plac
             encode(OPEN),
             encode(m.Refused(id="never-sent", code="internal", message="boo")),
             encode(m.Refused(id="never-sent", code="session_closed", message="boo")),
-            encode(m.Chunk(id="x", session=session, start=0, count=5, columns=(b"",))),
+            encode(m.Chunk(id="x", session=session, start=0, count=5, parts=((b"",),))),
         ]
         queue = topology.reply_queue("victim")
         odd: list[dict[str, Any]] = [

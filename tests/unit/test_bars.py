@@ -7,9 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mas_router.columns import BarColumns, TickColumns, unpack_columns
-from mas_router.errors import DecodeError, InvalidField
-from sim_worker.bars import TIMEFRAMES, bars_replay, period_starts, resample, ticks_replay, trading_minutes
+from mas_router.errors import InvalidField
+from sim_worker.bars import TIMEFRAMES, period_ends, period_starts, resample, trading_minutes
 from sim_worker.quotes import MINUTE, Bars, Quotes
 
 
@@ -120,50 +119,10 @@ def test_trading_minutes_stand_still_over_the_weekend() -> None:
 
 
 @settings(deadline=None)
-@given(ticks(), st.sampled_from(["M1", "M5", "D1"]))
-def test_the_last_quote_of_a_row_is_the_last_one_of_its_period(quotes: Quotes, timeframe: str) -> None:
-    for source in (quotes, resample(quotes, "M1")):
-        replay = bars_replay(source, timeframe)
-        starts = period_starts(replay.quotes.time, timeframe).tolist()
-        last = [i for i in range(len(starts)) if i + 1 == len(starts) or starts[i + 1] != starts[i]]
-        assert replay.last_quote.tolist() == last
-        assert replay.rows[0].tolist() == [starts[i] for i in last]
-        assert replay.rows[4].tolist() == replay.quotes.bid[replay.last_quote].tolist()
-
-
-@settings(deadline=None)
-@given(ticks(), st.integers(0, 5), st.integers(0, 5))
-def test_columns_of_a_replay_come_back_from_their_bytes(quotes: Quotes, start: int, count: int) -> None:
-    for replay, kind in ((bars_replay(quotes, "M1"), BarColumns), (ticks_replay(quotes), TickColumns)):
-        there = len(range(len(replay))[start : start + count])
-        found = unpack_columns(replay.columns(start, count), there)
-        assert isinstance(found, kind)
-        assert list(found) == [row[start : start + count].tolist() for row in replay.rows]
-
-
-def test_ticks_without_deals_have_a_last_and_a_volume_of_zero() -> None:
-    quotes = Quotes(time=np.array([5, 6]), bid=np.array([1.0, 1.5]), ask=np.array([1.1, 1.6]), synthetic=True)
-    replay = ticks_replay(quotes)
-    assert unpack_columns(replay.columns(1, 9), 1) == TickColumns([6], [1.5], [1.6], [0.0], [0])
-    assert replay.last_quote.tolist() == [0, 1]
-    assert replay.synthetic
-
-
-def test_ticks_with_deals_keep_them() -> None:
-    one = np.array([1.0])
-    quotes = Quotes(time=np.array([5]), bid=one, ask=one, last=np.array([1.25]), volume=np.array([3]))
-    assert unpack_columns(ticks_replay(quotes).columns(0, 1), 1) == TickColumns([5], [1.0], [1.0], [1.25], [3])
-
-
-def test_the_bytes_of_a_column_are_little_endian_on_every_machine() -> None:
-    quotes = Quotes(time=np.array([1]), bid=np.array([1.0]), ask=np.array([1.0]))
-    time, bid, *_ = ticks_replay(quotes).columns(0, 1)
-    assert time == b"\x01" + b"\0" * 7
-    assert bid == b"\0" * 6 + b"\xf0\x3f"
-
-
-def test_bytes_that_are_no_columns_are_refused() -> None:
-    with pytest.raises(DecodeError, match="not 2 rows"):
-        unpack_columns((b"\0" * 16,) * 5 + (b"\0" * 15,), 2)
-    with pytest.raises(DecodeError, match="4 columns"):
-        unpack_columns((b"\0" * 16,) * 4, 2)
+@given(ticks(), st.sampled_from(sorted(TIMEFRAMES)))
+def test_a_period_ends_where_the_next_one_starts(quotes: Quotes, timeframe: str) -> None:
+    starts = period_starts(quotes.time, timeframe)
+    ends = period_ends(starts, timeframe)
+    assert np.all(ends > quotes.time)
+    assert period_starts(ends, timeframe).tolist() == ends.tolist()
+    assert period_starts(ends - 1, timeframe).tolist() == starts.tolist()

@@ -126,16 +126,16 @@ def test_of_two_bars_of_one_minute_the_last_one_stays(tmp_path: Path) -> None:
     assert found.open.tolist() == [2.0]
 
 
-def test_bars_come_before_ticks_and_real_ticks_before_synthetic_bars(tmp_path: Path) -> None:
+def test_ticks_come_before_bars_and_real_bars_before_synthetic_ones(tmp_path: Path) -> None:
     catalog, since, until = Catalog(tmp_path), ns("2024-01-15"), ns("2024-01-18")
     catalog.write("EURUSD", [m1("2024-01-01", "2024-02-01", synthetic=True)], "seed 1", 1)
     assert catalog.read("EURUSD", since, until).synthetic
-    catalog.write("EURUSD", [ticks(range(since, until, HOUR))], "ticks", 1)
-    found = catalog.read("EURUSD", since, until)
-    assert isinstance(found, Quotes) and not found.synthetic
     catalog.write("EURUSD", [m1("2024-01-15", "2024-01-18", 3.0)], "bars", 1)
     found = catalog.read("EURUSD", since, until)
     assert isinstance(found, Bars) and not found.synthetic
+    catalog.write("EURUSD", [ticks(range(since, until, HOUR))], "ticks", 1)
+    found = catalog.read("EURUSD", since, until)
+    assert isinstance(found, Quotes) and not found.synthetic
 
 
 def test_real_and_synthetic_prices_never_meet_in_one_answer(tmp_path: Path) -> None:

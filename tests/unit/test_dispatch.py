@@ -121,12 +121,6 @@ def test_nothing_to_call_starts_nothing() -> None:
     assert threading.active_count() == before
 
 
-def test_an_inline_queue_is_there_even_when_it_is_empty() -> None:
-    inline = Inline()
-    assert inline is not None
-    assert not inline, "its truth is whether calls wait, so nobody may ask it whether it exists"
-
-
 def test_inline_calls_run_in_order_on_the_callers_thread_with_those_that_they_add() -> None:
     inline = Inline()
     seen: list[object] = []
@@ -134,7 +128,7 @@ def test_inline_calls_run_in_order_on_the_callers_thread_with_those_that_they_ad
     inline.put([lambda: seen.append("b")])
     inline.run()
     assert seen == ["a", "b", "c"]
-    assert not inline
+    assert not inline.calls
 
 
 def test_an_exception_of_an_inline_call_is_the_callers_and_the_rest_waits() -> None:

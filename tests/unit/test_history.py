@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mas_router.columns import RateColumns, unpack_columns
-from sim_worker.bars import DAY, TIMEFRAMES, bars_replay, resample
+from mas_router.columns import RateColumns, unpack_rates
+from sim_worker.bars import DAY, TIMEFRAMES, resample
 from sim_worker.history import PAST_DAYS, columns, newest, wall_bars
-from sim_worker.quotes import MINUTE, SECOND, Bars, Quotes
+from sim_worker.quotes import SECOND, Bars, Quotes
 from sim_worker.symbols import SYMBOLS
 from sim_worker.synthetic import SyntheticFeed, synthetic_bars, synthetic_quotes
 
@@ -51,18 +51,9 @@ def test_pages_into_the_past_are_one_look(timeframe: str, pages: list[int]) -> N
     assert same(Bars.concat(parts[::-1]), whole)
 
 
-@given(row=st.integers(-1, 719))
-def test_a_replay_has_seen_what_its_row_ends_with(row: int) -> None:
-    replay = bars_replay(M1[:43_200], "H1")
-    row = min(row, len(replay) - 1)
-    seen = replay.seen(row)
-    ends = int(replay.rows[0][row]) + 60 * MINUTE if row >= 0 else 0
-    assert same(seen, M1[:43_200].between(0, ends))
-
-
 def test_columns_carry_the_bars_and_the_spread_in_points() -> None:
     bars = resample(M1[:120], "H1")
-    found = unpack_columns(columns(bars, EURUSD.point), 2)
+    found = unpack_rates(columns(bars, EURUSD.point), 2)
     assert isinstance(found, RateColumns)
     assert (found.time, found.close, found.volume) == (bars.time.tolist(), bars.close.tolist(), bars.volume.tolist())
     assert found.spread == [round((ask - bid) * 1e5) for ask, bid in zip(bars.ask_close, bars.close, strict=True)]

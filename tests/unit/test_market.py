@@ -8,13 +8,11 @@ import pytest
 from mas_router import mt5
 from mas_router.messages import TradeRequest
 from sim_worker import market as module
-from sim_worker.bars import bars_replay
 from sim_worker.engine import Change, Engine
-from sim_worker.market import ReplayMarket, WallMarket, run, run_together
+from sim_worker.market import WallMarket, run, run_together
 from sim_worker.quotes import Quotes
 from sim_worker.specs import AccountSpec
 from sim_worker.symbols import find_symbol
-from sim_worker.synthetic import synthetic_bars
 
 SECOND = 1_000_000_000
 START = 1_704_067_200 * SECOND  # Monday, 2024-01-01
@@ -142,52 +140,3 @@ def test_a_long_sleep_is_caught_up_in_slices(monkeypatch: pytest.MonkeyPatch) ->
     rest(made, "EURUSD", 0.5)
     market.advance(made, START + 250 * SECOND)
     assert sizes == [100] * 10
-
-
-def replay() -> ReplayMarket:
-    spec = find_symbol("EURUSD")
-    assert spec is not None
-    return ReplayMarket("EURUSD", bars_replay(synthetic_bars(3, spec, START, START + DAY), "M1"))
-
-
-def test_a_replay_without_anything_at_stake_has_no_horizon_before_its_end() -> None:
-    market = replay()
-    assert market.horizon(engine()) == market.rows == 1440
-
-
-def test_nothing_happens_before_the_horizon_and_something_may_at_it() -> None:
-    made, market = engine(), replay()
-    market.advance(made, 0)
-    quote = made.last_quote("EURUSD")
-    assert quote is not None
-    rest(made, "EURUSD", round(quote[2] - 30e-5, 5))
-    horizon = market.horizon(made)
-    assert 0 < horizon < market.rows
-    assert market.advance(made, horizon - 1) == []
-    assert filled(market.advance(made, horizon))
-
-
-def test_a_replay_moves_by_rows_to_the_same_end_however_it_is_cut() -> None:
-    def run_by(step: int) -> list[tuple[str, int]]:
-        made, market = engine(), replay()
-        market.advance(made, 0)
-        quote = made.last_quote("EURUSD")
-        assert quote is not None
-        for points in (10, 50, 100):
-            rest(made, "EURUSD", round(quote[2] - points * 1e-5, 5))
-            rest(made, "EURUSD", round(quote[2] + points * 1e-5, 5), kind=4)
-        found = []
-        for row in [*range(0, market.rows, step), market.rows - 1]:
-            found += filled(market.advance(made, row))
-        return found
-
-    assert run_by(1) == run_by(97) == run_by(1439)
-    assert run_by(1)
-
-
-def test_a_replay_has_one_symbol_and_the_time_of_its_rows() -> None:
-    market = replay()
-    assert market.watch("EURUSD")
-    assert not market.watch("GBPUSD")
-    minute = 60 * SECOND
-    assert [START + row * minute <= market.now(row) < START + (row + 1) * minute for row in (0, 5, 1439)] == [True] * 3

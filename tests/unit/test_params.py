@@ -583,11 +583,11 @@ def test_a_replay_has_the_documented_defaults_and_leaves_the_money_to_the_accoun
     replay = params.subscribe_bars(
         {"symbol": "EURUSD", "timeframe": "h1", "from": "2026-01-01", "to": "2026-02-01", "backtest_toggle": True}
     )
-    assert (replay.timeframe, replay.interval_ms, replay.deposit, replay.leverage) == ("H1", 1000, None, None)
+    assert (replay.timeframes, replay.interval_ms, replay.deposit, replay.leverage) == (("H1",), 1000, None, None)
     assert (replay.source, replay.margin_mode, replay.backtest) == ("catalog", None, True)
     assert replay.until == int(LATER.timestamp()) * 10**9
     ticks = params.subscribe_ticks({"symbol": "EURUSD"})
-    assert (ticks.timeframe, ticks.interval_ms, ticks.backtest, ticks.ticks) == ("", 500, False, -1)
+    assert (ticks.timeframes, ticks.interval_ms, ticks.backtest, ticks.ticks) == ((), 500, False, -1)
 
 
 @pytest.mark.parametrize("given", [{}, {"from": "2026-01-01"}, {"to": "2026-01-01"}])
@@ -599,7 +599,7 @@ def test_a_replay_needs_both_ends(given: Params) -> None:
 @pytest.mark.parametrize("name", ["M1", "M2", "M6", "M12", "H1", "H3", "H8", "D1", "W1", "MN1", mt5.TIMEFRAME_M1])
 def test_a_time_frame_is_a_name_or_a_constant(name: object) -> None:
     expected = name.name if isinstance(name, mt5.Timeframe) else name
-    assert params.subscribe_bars({"symbol": "X", "timeframe": name}).timeframe == expected
+    assert params.subscribe_bars({"symbol": "X", "timeframe": name}).timeframes == (expected,)
 
 
 def test_the_misspelled_capital_counts_unless_it_contradicts() -> None:

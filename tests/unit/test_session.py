@@ -13,13 +13,15 @@ from mas_router.codec import encode
 from mas_router.orders import State
 from mas_router.transport import MAX_BODY
 from sim_worker.answers import Answers
-from sim_worker.bars import bars_replay
 from sim_worker.engine import Engine
-from sim_worker.market import ReplayMarket, WallMarket
+from sim_worker.market import WallMarket
+from sim_worker.quotes import Bars
+from sim_worker.replay import ReplayMarket
 from sim_worker.session import EVENTS_PER_REPORT, ROWS_PER_ANSWER, Session
 from sim_worker.specs import AccountSpec
 from sim_worker.symbols import find_symbol
 from sim_worker.synthetic import synthetic_bars
+from sim_worker.tape import Stream, Tape
 
 SECOND = 1_000_000_000
 START = 1_704_067_200 * SECOND  # Monday, 2024-01-01
@@ -34,10 +36,14 @@ def wall() -> Session:
 
 
 def replay() -> Session:
+    market = ReplayMarket(lambda: Tape({"EURUSD": iter([day()])}, [Stream("EURUSD", "M1")]), lambda *_: [])
+    return Session(OPEN, Engine(AccountSpec(login="1001", server="Demo")), market, ("EURUSD",))
+
+
+def day() -> Bars:
     spec = find_symbol("EURUSD")
     assert spec is not None
-    market = ReplayMarket("EURUSD", bars_replay(synthetic_bars(3, spec, START, START + 86_400 * SECOND), "M1"))
-    return Session(OPEN, Engine(AccountSpec(login="1001", server="Demo")), market, ("EURUSD",))
+    return synthetic_bars(3, spec, START, START + 86_400 * SECOND)
 
 
 def trade(
@@ -185,19 +191,17 @@ def _closing_changes(session: Session) -> list[object]:
 def test_a_replay_stands_where_the_strategy_is() -> None:
     session = replay()
     answer = report(session, trade("a", at=100))
-    bar = session.market.replay  # type: ignore[attr-defined]
     assert isinstance(answer.events[1], m.Execution)
-    assert answer.events[1].price == bar.quotes.ask[bar.last_quote[100]]
+    assert answer.events[1].price == day().ask_close[100]
     assert answer.events[1].row == 100
 
 
 def test_nothing_happens_before_the_horizon_and_something_at_it() -> None:
     session = replay()
-    market = session.market
-    bid = market.replay.rows[4][100]  # type: ignore[attr-defined]
+    bid = float(day().close[100])
     order = BUY.model_copy(update={"sl": round(bid - 0.0004, 5), "tp": round(bid + 0.0004, 5)})
     horizon = report(session, trade("a", order, at=100)).horizon
-    assert 100 < horizon < market.rows
+    assert 100 < horizon < 1440
     before = session.handle(m.Advance(id="v", client="c", to=horizon - 1), START)[-1]
     at = session.handle(m.Advance(id="w", client="c", to=horizon), START)[-1]
     assert isinstance(before, m.Report)
@@ -213,12 +217,29 @@ def test_the_market_never_goes_back() -> None:
     assert answer.events[1].row == 500  # type: ignore[union-attr]
 
 
-def test_rows_come_in_the_chunks_that_were_asked_for() -> None:
+def fetch(session: Session, start: int, at: int = -1) -> m.Reply:
+    return session.handle(m.Fetch(id="f", client="c", start=start, at=at), START)[-1]
+
+
+def test_rows_come_in_chunks_and_the_last_one_says_so() -> None:
     session = replay()
-    (chunk,) = session.handle(m.Fetch(id="f", client="c", start=1430, count=1000), START)
-    assert isinstance(chunk, m.Chunk)
-    assert (chunk.start, chunk.count) == (1430, session.market.rows - 1430)
-    assert all(len(column) == 8 * chunk.count for column in chunk.columns)
+    chunks = [fetch(session, start) for start in (0, 1000, 2000)]
+    assert [(c.start, c.count, c.end) for c in chunks if isinstance(c, m.Chunk)] == [
+        (0, 1000, False),
+        (1000, 440, True),
+        (2000, 0, True),
+    ]
+    assert all(len(column) == 8 * 440 for column in chunks[1].parts[0])  # type: ignore[union-attr]
+
+
+def test_rows_far_beyond_the_end_are_refused() -> None:
+    answer = fetch(replay(), 2**60)
+    assert isinstance(answer, m.Refused)
+    assert str(2**60) in answer.message
+
+
+def test_a_wall_market_has_no_rows() -> None:
+    assert isinstance(fetch(wall(), 0), m.Refused)
 
 
 def test_a_long_answer_continues_where_it_stopped() -> None:
@@ -291,7 +312,8 @@ def test_a_symbol_that_does_not_exist_is_refused_by_the_trade_server() -> None:
 
 def test_the_largest_answers_fit_in_a_message() -> None:
     session = replay()
-    marked = session.handle(m.Fetch(id="f" * 64, client="c", start=0, count=1000, marks=True), START)
+    marked = session.handle(m.Fetch(id="f" * 64, client="c", start=0, at=1400, marks=True), START)
+    assert marked[0].count == 1000  # type: ignore[union-attr]
     comment = "\U0001f600" * 15
     order = dict.fromkeys((f"{'x' * 15}{n}" for n in range(20)), 1.7976931348623157e308)
     rows = tuple({**order, "symbol": "S" * 31, "comment": comment, "n": 2**62} for _ in range(ROWS_PER_ANSWER))

@@ -1,4 +1,4 @@
-"""Timeframes: bars out of quotes or of shorter bars, and the view of them that a strategy replays.
+"""Timeframes: bars out of quotes or of shorter bars.
 
 Pure. A period without a quote has no bar, as in MT5.
 """
@@ -6,13 +6,11 @@ Pure. A period without a quote has no bar, as in MT5.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 import numpy as np
 
-from mas_router.columns import BAR_CODES, TICK_CODES
 from mas_router.errors import InvalidField
-from sim_worker.quotes import MINUTE, QUOTE_OFFSETS, Bars, FloatArray, IntArray, Quotes
+from sim_worker.quotes import MINUTE, Bars, FloatArray, IntArray, Quotes
 
 DAY = 1440 * MINUTE
 WEEK = 7 * DAY
@@ -47,6 +45,13 @@ def period_starts(time: IntArray, timeframe: str) -> IntArray:
     if timeframe == "W1":
         return (time - _FIRST_SUNDAY) // WEEK * WEEK + _FIRST_SUNDAY
     return time // (minutes * MINUTE) * (minutes * MINUTE)
+
+
+def period_ends(starts: IntArray, timeframe: str) -> IntArray:
+    """The end of each period that starts at these times, which is the start of the next one."""
+    if timeframe == "MN1":
+        return (starts.view("M8[ns]").astype("M8[M]") + 1).astype("M8[ns]").astype(np.int64)
+    return starts + (WEEK if timeframe == "W1" else minutes_of(timeframe) * MINUTE)
 
 
 def trading_minutes(time: IntArray) -> IntArray:
@@ -125,54 +130,3 @@ def _reduce(function: np.ufunc, values: FloatArray, first: IntArray) -> FloatArr
         return values
     result: FloatArray = function.reduceat(values, first)
     return result
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Replay:
-    """What a strategy gets, row by row, over the quotes the engine works on.
-
-    `rows` are the columns of `mas_router.columns`: six for bars, five for ticks. `last_quote[row]` is the index of the
-    last quote that belongs to the row: a strategy that sees the row stands right after that quote.
-    """
-
-    rows: tuple[IntArray | FloatArray, ...]
-    quotes: Quotes
-    last_quote: IntArray
-    source: Quotes | Bars
-
-    def __len__(self) -> int:
-        return len(self.last_quote)
-
-    @property
-    def synthetic(self) -> bool:
-        """No market made these prices."""
-        return self.quotes.synthetic
-
-    def seen(self, row: int) -> Quotes | Bars:
-        """What bars are made of, up to the last quote of a row."""
-        stop = int(self.last_quote[row]) + 1 if row >= 0 else 0
-        return self.source[: stop // len(QUOTE_OFFSETS) if isinstance(self.source, Bars) else stop]
-
-    def columns(self, start: int, count: int) -> tuple[bytes, ...]:
-        """Up to `count` rows from `start` on, in the form in which a `messages.Chunk` carries them."""
-        codes = BAR_CODES if len(self.rows) == len(BAR_CODES) else TICK_CODES
-        part = slice(start, start + count)
-        return tuple(row[part].astype("<" + code).tobytes() for code, row in zip(codes, self.rows, strict=True))
-
-
-def bars_replay(source: Quotes | Bars, timeframe: str) -> Replay:
-    """A replay of the bars of a timeframe over ticks or over M1 bars."""
-    bars = resample(source, timeframe)
-    quotes = source if isinstance(source, Quotes) else source.quotes()
-    first = _firsts(period_starts(quotes.time, timeframe))
-    rows = (bars.time, bars.open, bars.high, bars.low, bars.close, bars.volume)
-    return Replay(rows, quotes, _lasts(first, len(quotes)), source)
-
-
-def ticks_replay(quotes: Quotes) -> Replay:
-    """A replay of each quote. `last` and `volume` are 0 where the market has none, as in MT5's MqlTick."""
-    count = len(quotes)
-    last = np.zeros(count) if quotes.last is None else quotes.last
-    volume = np.zeros(count, dtype=np.int64) if quotes.volume is None else quotes.volume
-    rows = (quotes.time, quotes.bid, quotes.ask, last, volume)
-    return Replay(rows, quotes, np.arange(count, dtype=np.int64), quotes)

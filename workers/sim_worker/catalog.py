@@ -23,7 +23,7 @@ from sim_worker.quotes import Bars, Quotes
 from sim_worker.stretch import Stretch, months
 
 #: What rows are taken from, the first that covers a range: for bars, for ticks.
-BARS = ("m1", "ticks", "m1" + SYNTHETIC)
+BARS = ("ticks", "m1", "m1" + SYNTHETIC)
 TICKS = ("ticks", "ticks" + SYNTHETIC)
 FOLDERS = (*KINDS, *(name + SYNTHETIC for name in KINDS))
 #: The folder of the files by which writers keep out of each other's way.
@@ -95,7 +95,7 @@ class Catalog:
             yield folder
 
     def read(self, symbol: str, since: int, until: int) -> Bars | Quotes:
-        """What bars of since <= time < until are made of: M1 bars, else ticks, else synthetic M1 bars.
+        """What bars of since <= time < until are made of: ticks, else M1 bars, else synthetic M1 bars.
 
         DataMissing, naming what to do, if none of them covers the range but for weekends and holidays.
         """

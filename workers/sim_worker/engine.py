@@ -22,6 +22,7 @@ from mas_router.mt5 import Retcode
 from sim_worker import accounts, actions, horizon, ledger, margins, matching, stopout, swaps, valuation
 from sim_worker.book import Book
 from sim_worker.cases import Case, Refusal, examine
+from sim_worker.horizon import Span
 from sim_worker.pipeline import first_refusal
 from sim_worker.rates import NoRate, Quote
 from sim_worker.records import Accepted, Accrual, Deal, Order, Position
@@ -128,7 +129,26 @@ class Engine:
         symbols count, until the earliest of their next events. The cost grows with the rows that are looked at: give a
         window, and ask again at its end.
         """
+        found = None if lasts is None else Span(lasts, lasts)
+        return horizon.next_event(self._book, symbol, times, Span(bids, bids), Span(asks, asks), found)
+
+    def next_eventful(
+        self, symbol: str, times: NDArray[np.int64], bids: Span, asks: Span, lasts: Span | None = None
+    ) -> int:
+        """As `next_event`, where each row stands for several quotes: the time of the last one, and what their prices
+        span. Not for a symbol that has quote sessions.
+        """
         return horizon.next_event(self._book, symbol, times, bids, asks, lasts)
+
+    def has_sessions(self, symbol: str) -> bool:
+        """Are there times at which quotes of this symbol do not count?"""
+        side = self._book.symbol(symbol)
+        return side is not None and side.quoting is not None
+
+    @property
+    def version(self) -> int:
+        """Another number after anything but a quote that may have changed the account: `next_event` is to be asked."""
+        return self._requests
 
     def last_quote(self, symbol: str) -> Quote | None:
         """Time, bid and ask of the newest quote."""

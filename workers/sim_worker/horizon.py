@@ -26,14 +26,29 @@ Times = NDArray[np.int64]
 #: The lowest and highest bids, asks, and prices at which positions are valued (those of long and of short ones).
 Range = tuple[float, float, float, float, float, float]
 
+
+class Span(NamedTuple):
+    """The lowest and the highest price of each row; the same array twice where a row is one quote."""
+
+    low: Prices
+    high: Prices
+
+    def part(self, start: int, stop: int) -> Span:
+        low = self.low[start:stop]
+        return Span(low, low if self.high is self.low else self.high[start:stop])
+
+
 #: Half a point, and a bit: a quote is rounded to whole points when it comes.
 _HALF: Final = 0.51
 _FIRST_BLOCK: Final = 512
 _LAST_BLOCK: Final = 65_536
 
 
-def next_event(book: Book, symbol: str, times: Times, bids: Prices, asks: Prices, lasts: Prices | None = None) -> int:
-    """The first index at which something could change, as long as the other symbols' quotes stay; else the length."""
+def next_event(book: Book, symbol: str, times: Times, bids: Span, asks: Span, lasts: Span | None = None) -> int:
+    """The first index at which something could change, as long as the other symbols' quotes stay; else the length.
+
+    A row is one quote, or several: the time of the last of them, and the span of their prices.
+    """
     end = int(np.searchsorted(times, book.deadline, side="left")) if len(times) else 0
     if (book.positions or book.reserving) and symbol not in book.quotes:
         return 0  # the first quote of a symbol may open a shorter way of conversion
@@ -51,10 +66,10 @@ def next_event(book: Book, symbol: str, times: Times, bids: Prices, asks: Prices
     block = _FIRST_BLOCK
     while start < end:
         stop = min(start + block, end)
-        sold, bought = bids[start:stop], asks[start:stop]
+        sold, bought = bids.part(start, stop), asks.part(start, stop)
         part = Block(sold, bought, sold, bought)
         if side.by_last:
-            last = (bids if lasts is None else lasts)[start:stop]
+            last = (bids if lasts is None else lasts).part(start, stop)
             part = Block(sold, bought, last, last)
         hit = _first_in(side, guard, part)
         if start + hit < stop:
@@ -96,10 +111,11 @@ def _first_in(side: SymbolBook, guard: MarginGuard, block: Block) -> int:
     low, high = side.spec.point * _HALF, -side.spec.point * _HALF
     bid_low, bid_high = side.bid_low + low, side.bid_high + high
     ask_low, ask_high = side.ask_low + low, side.ask_high + high
-    sells, buys, stop = block.sells, block.buys, len(block.bids)
+    sells, buys, stop = block.sells, block.buys, len(block.bids.low)
     whole = block.range(0, stop)
-    if not (bid_low < whole[4] and sells.max() < bid_high and ask_low < buys.min() and whole[5] < ask_high):
-        quiet = (sells > bid_low) & (sells < bid_high) & (buys > ask_low) & (buys < ask_high)
+    highest, lowest = (whole[1], whole[2]) if sells is block.bids else (sells.high.max(), buys.low.min())
+    if not (bid_low < whole[4] and highest < bid_high and ask_low < lowest and whole[5] < ask_high):
+        quiet = (sells.low > bid_low) & (sells.high < bid_high) & (buys.low > ask_low) & (buys.high < ask_high)
         stop = int(np.argmin(quiet))
         if stop == 0:
             return 0
@@ -123,18 +139,19 @@ def _split(guard: MarginGuard, block: Block, start: int, stop: int) -> int:
 class Block(NamedTuple):
     """Some coming quotes. `sells` and `buys` are the prices that trigger: bids and asks, or the last prices."""
 
-    bids: Prices
-    asks: Prices
-    sells: Prices
-    buys: Prices
+    bids: Span
+    asks: Span
+    sells: Span
+    buys: Span
 
     def range(self, start: int, stop: int) -> Range:
-        bids, asks = self.bids[start:stop], self.asks[start:stop]
-        bid_low, ask_high = float(bids.min()), float(asks.max())
+        bids, asks = self.bids.part(start, stop), self.asks.part(start, stop)
+        bid_low, bid_high = float(bids.low.min()), float(bids.high.max())
+        ask_low, ask_high = float(asks.low.min()), float(asks.high.max())
         if self.sells is self.bids:
-            return bid_low, float(bids.max()), float(asks.min()), ask_high, bid_low, ask_high
-        low, high = float(self.sells[start:stop].min()), float(self.buys[start:stop].max())
-        return bid_low, float(bids.max()), float(asks.min()), ask_high, low, high
+            return bid_low, bid_high, ask_low, ask_high, bid_low, ask_high
+        low, high = self.sells.part(start, stop).low.min(), self.buys.part(start, stop).high.max()
+        return bid_low, bid_high, ask_low, ask_high, float(low), float(high)
 
 
 class MarginGuard:

@@ -1,19 +1,17 @@
 """The market of one session: which quotes the engine sees, and when.
 
 Pure: time comes in as an argument. Two kinds: `WallMarket` follows the wall clock with a synthetic feed,
-`ReplayMarket` follows the rows of a replay. Both move the engine from event to event with array scans
+`replay.ReplayMarket` follows the rows of a replay. Both move the engine from event to event with array scans
 (`Engine.next_event`), so a quote at which nothing can happen costs next to nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
+from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
 
-from sim_worker.bars import Replay
 from sim_worker.engine import Change, Engine
 from sim_worker.history import wall_bars
 from sim_worker.quotes import Bars, Quotes
@@ -22,7 +20,6 @@ from sim_worker.synthetic import SyntheticFeed
 
 MS = 1_000_000
 WALL_INTERVAL = 250 * MS
-FIRST_WINDOW, LAST_WINDOW = 2_048, 262_144
 #: After a long sleep the feed is caught up in slices of this many ticks, so memory stays bounded.
 SLICE = 14_400
 
@@ -31,7 +28,7 @@ class Market(Protocol):
     """Quotes for an engine."""
 
     synthetic: bool
-    rows: int
+    replays: bool
 
     def advance(self, engine: Engine, to: int) -> list[Change]:
         """Bring the engine to this moment: a wall-clock time (ns) or a row. Never goes back."""
@@ -72,7 +69,7 @@ class WallMarket:
     """A market around the clock whose ticks are a function of seed, symbol and time."""
 
     synthetic = True
-    rows = 0
+    replays = False
 
     def __init__(self, seed: int, start: int, find: Callable[[str], SymbolSpec | None], currency: str) -> None:
         self._seed, self._start, self._find, self._currency = seed, start, find, currency
@@ -161,72 +158,3 @@ def run_together(engine: Engine, parts: dict[str, Quotes]) -> list[Change]:
 def _event_time(engine: Engine, symbol: str, quotes: Quotes) -> int:
     at = engine.next_event(symbol, quotes.time, quotes.bid, quotes.ask, quotes.last)
     return int(quotes.time[min(at, len(quotes) - 1)])
-
-
-class ReplayMarket:
-    """A market that moves with the rows (bars or ticks) of a replay.
-
-    `companions` are the quotes of the symbols that convert profit and margin to the deposit currency. They move along.
-    """
-
-    def __init__(self, symbol: str, replay: Replay, companions: Mapping[str, Quotes] = MappingProxyType({})) -> None:
-        self.symbol, self.replay, self.synthetic = symbol, replay, replay.synthetic
-        self.rows = len(replay)
-        self.quotes = {symbol: replay.quotes, **companions}
-        self._done = dict.fromkeys(self.quotes, 0)  # how many quotes of each the engine has seen
-
-    def watch(self, symbol: str) -> bool:
-        return symbol == self.symbol
-
-    def advance(self, engine: Engine, to: int) -> list[Change]:
-        stop = self._stop(to)
-        if stop <= self._done[self.symbol]:
-            return []
-        now = int(self.replay.quotes.time[stop - 1])
-        parts = {name: self._until(name, now) for name in self.quotes if name != self.symbol}
-        parts[self.symbol] = self.replay.quotes[self._done[self.symbol] : stop]
-        self._done = {name: self._done[name] + len(part) for name, part in parts.items()}
-        return run_together(engine, parts)
-
-    def _until(self, name: str, moment: int) -> Quotes:
-        """The quotes of a companion that the engine has not seen, up to a moment."""
-        quotes = self.quotes[name]
-        return quotes[self._done[name] : int(np.searchsorted(quotes.time, moment, side="right"))]
-
-    def _stop(self, row: int) -> int:
-        """The number of quotes that have happened when the strategy sees this row."""
-        return int(self.replay.last_quote[min(row, self.rows - 1)]) + 1 if row >= 0 and self.rows else 0
-
-    def horizon(self, engine: Engine) -> int:
-        active = engine.active_symbols()
-        if not active:
-            return self.rows
-        quotes, start, window = self.replay.quotes, self._done[self.symbol], FIRST_WINDOW
-        while start < len(quotes):
-            part = quotes[start : start + window]
-            hit = self._first(engine, part, active)
-            if hit < len(part) or window >= LAST_WINDOW:
-                return self._row_of(start + hit)
-            start, window = start + len(part), window * 4
-        return self.rows
-
-    def _first(self, engine: Engine, part: Quotes, active: frozenset[str]) -> int:
-        """The first of these quotes at which the symbol, or a companion at that time, can make something happen."""
-        hit = engine.next_event(self.symbol, part.time, part.bid, part.ask, part.last)
-        for name in self.quotes.keys() & active - {self.symbol}:
-            beside = self._until(name, int(part.time[-1]))
-            at = engine.next_event(name, beside.time, beside.bid, beside.ask, beside.last)
-            if at < len(beside):
-                hit = min(hit, int(np.searchsorted(part.time, beside.time[at], side="left")))
-        return hit
-
-    def _row_of(self, quote: int) -> int:
-        return int(np.searchsorted(self.replay.last_quote, quote, side="left"))
-
-    def now(self, to: int) -> int:
-        return int(self.replay.quotes.time[max(0, self._stop(to) - 1)])
-
-    def history(self, symbol: str, minutes: int, to: int) -> Quotes | Bars | None:
-        if symbol == self.symbol:
-            return self.replay.seen(min(to, self.rows - 1))
-        return self.quotes[symbol].between(0, self.now(to) + 1) if symbol in self.quotes and to >= 0 else None

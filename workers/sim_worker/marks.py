@@ -1,54 +1,105 @@
-"""What a report needs to value positions at each row of a replay: prices, and what a move of them is worth. Pure."""
+"""What a report needs to value positions at each row of a replay: prices, and what a move of them is worth.
+
+Pure, but for the tape, which is read once more from its start. Of several streams it is the first one's rows.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
 
 import numpy as np
 
 from mas_router.columns import BAR_CODES
-from sim_worker.market import ReplayMarket
 from sim_worker.quotes import FloatArray, IntArray
 from sim_worker.rates import Route, find_route
 from sim_worker.specs import SymbolSpec
+from sim_worker.tape import Block, Tape
+
+Columns = tuple[bytes, ...]
+Tail = tuple[float, float]
+FIELDS: Final = 8
 
 
-def columns(market: ReplayMarket, spec: SymbolSpec, currency: str, start: int, count: int) -> tuple[bytes, ...]:
+class Marks:
     """The columns of `messages.Chunk` with marks: time, open, high, low, close, ask, long, short.
 
     `long` and `short`: a move of the price by 1 in the deposit currency, for one lot. Where MT5 converts a profit and
-    a loss at different sides (outside Forex), it is the profit's.
+    a loss at different sides (outside Forex), it is the profit's. `find` knows the symbols' contracts.
     """
-    replay, part = market.replay, slice(start, start + count)
-    last = replay.last_quote[part]
-    time = replay.quotes.time[last]
-    bid, ask = (np.round(side[last], spec.digits) for side in (replay.quotes.bid, replay.quotes.ask))  # as the engine
-    rows = [row[part] for row in replay.rows]
-    prices = rows[1:5] if len(rows) == len(BAR_CODES) else [bid] * 4
-    rates = [spec.lot_value * rate for rate in _rates(market, spec, currency, time, bid, ask)]
-    floats = [np.asarray(column, dtype="<f8").tobytes() for column in (*prices, ask, *rates)]
-    return (rows[0].astype("<i8").tobytes(), *floats)
 
+    def __init__(self, again: Callable[[], Tape], find: Callable[[str], SymbolSpec | None], currency: str) -> None:
+        self._again, self._find, self._currency = again, find, currency
+        self._tape = again()
+        self._block: Block | None = None
+        self._tails: dict[str, Tail] = {}  # the last bid and ask of each symbol before the block
 
-def _rates(
-    market: ReplayMarket, spec: SymbolSpec, currency: str, time: IntArray, bid: FloatArray, ask: FloatArray
-) -> tuple[FloatArray, FloatArray]:
-    """Of the profit currency into the deposit currency, for long and for short positions."""
-    quotes = dict.fromkeys(market.quotes, (0, 0.0, 0.0))
-    route = find_route(spec, spec.currency_profit, currency, quotes) or ()
-    return _rate(market, spec, route, time, bid, ask_side=True), _rate(market, spec, route, time, ask, ask_side=False)
+    def rows(self, start: int, end: int) -> tuple[int, Columns]:
+        """The marks among the rows start <= number < end of the replay, and their number. Cheapest in ascending order."""
+        if self._block is not None and start < self._block.first:
+            self._tape, self._block, self._tails = self._again(), None, {}
+        parts: list[list[FloatArray | IntArray]] = []
+        while start < end and (self._block is not None or self._next()):
+            block = self._block
+            if block is None or block.first >= end:
+                break
+            if block.end > start:
+                parts.append(self._columns(block, max(start, block.first), min(end, block.end)))
+            if block.end >= end or not self._next():
+                break
+        if not parts:
+            return 0, (b"",) * FIELDS
+        whole = [np.concatenate(column) for column in zip(*parts, strict=True)]
+        codes = ("<i8", *("<f8",) * (FIELDS - 1))
+        return len(whole[0]), tuple(column.astype(code).tobytes() for column, code in zip(whole, codes, strict=True))
 
+    def _next(self) -> bool:
+        block = self._tape.next()
+        if block is None:
+            return False
+        for symbol in () if self._block is None else self._block.sources:
+            quotes = self._block.quotes(symbol) if self._block is not None else ()
+            if len(quotes):
+                self._tails[symbol] = float(quotes.bid[-1]), float(quotes.ask[-1])
+        self._block = block
+        return True
 
-def _rate(
-    market: ReplayMarket, spec: SymbolSpec, route: Route, time: IntArray, own: FloatArray, *, ask_side: bool
-) -> FloatArray:
-    """As `sim_worker.rates.convert`, for all rows at once. `own`: the price at which the position would be closed."""
-    rate = np.ones(len(time))
-    for symbol, inverse in route:
-        leg = own if symbol == spec.name else _at(market, symbol, time, ask=ask_side is not inverse)
-        rate = rate / leg if inverse else rate * leg
-    return rate
+    def _columns(self, block: Block, start: int, end: int) -> list[FloatArray | IntArray]:
+        rows, part = block.parts[0], np.arange(start - block.first, end - block.first)
+        if block.order is not None:
+            part = part[block.order[part] == 0]
+        above = int(np.count_nonzero(block.order[: start - block.first] == 0)) if block.order is not None else part[0]
+        fields = [column[above : above + len(part)] for column in rows.columns]
+        spec = self._find(rows.stream.symbol)
+        if spec is None:
+            raise TypeError("a replay has a symbol that the trade server does not have")
+        bid, ask = (np.round(self._at(block, spec.name, part, side), spec.digits) for side in (0, 1))  # as the engine
+        prices = fields[1:5] if len(fields) == len(BAR_CODES) else [bid] * 4
+        return [fields[0], *prices, ask, *(spec.lot_value * rate for rate in self._rates(block, spec, part, bid, ask))]
 
+    def _rates(
+        self, block: Block, spec: SymbolSpec, rows: IntArray, bid: FloatArray, ask: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """Of the profit currency into the deposit currency, for long and for short positions."""
+        quotes = dict.fromkeys(block.sources, (0, 0.0, 0.0))
+        route = find_route(spec, spec.currency_profit, self._currency, quotes) or ()
+        return self._rate(block, spec, route, rows, bid, buys=True), self._rate(block, spec, route, rows, ask, buys=False)
 
-def _at(market: ReplayMarket, symbol: str, time: IntArray, *, ask: bool) -> FloatArray:
-    quotes = market.quotes[symbol]
-    found = np.maximum(np.searchsorted(quotes.time, time, side="right") - 1, 0)
-    return np.asarray((quotes.ask if ask else quotes.bid)[found])
+    def _rate(
+        self, block: Block, spec: SymbolSpec, route: Route, rows: IntArray, own: FloatArray, *, buys: bool
+    ) -> FloatArray:
+        """As `sim_worker.rates.convert`, for all rows at once. `own`: the price at which a position would be closed."""
+        rate = np.ones(len(rows))
+        for symbol, inverse in route:
+            leg = own if symbol == spec.name else self._at(block, symbol, rows, int(buys is not inverse))
+            rate = rate / leg if inverse else rate * leg
+        return rate
+
+    def _at(self, block: Block, symbol: str, rows: IntArray, side: int) -> FloatArray:
+        """The bid (side 0) or the ask at these rows."""
+        quotes, last = block.quotes(symbol), block.seen(symbol)[rows] - 1
+        prices = (quotes.bid, quotes.ask)[side]
+        before = self._tails.get(symbol)
+        if before is None or not len(prices):
+            return np.full(len(rows), before[side]) if before is not None else np.asarray(prices[np.maximum(last, 0)])
+        return np.where(last < 0, before[side], prices[np.maximum(last, 0)])

@@ -5,28 +5,30 @@ Reads the catalog when quotes come from there.
 
 from __future__ import annotations
 
+import itertools
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from mas_router.errors import InvalidField
-from mas_router.messages import Open
-from sim_worker.bars import Replay, bars_replay, ticks_replay
+from mas_router.messages import MAX_STREAMS, Open
+from sim_worker.bars import DAY, minute_bars, minutes_of
 from sim_worker.catalog import Catalog
 from sim_worker.engine import Engine
-from sim_worker.market import Market, ReplayMarket, WallMarket
-from sim_worker.quotes import Bars, Quotes
-from sim_worker.session import Session
+from sim_worker.market import Market, WallMarket
+from sim_worker.quotes import Bars
+from sim_worker.replay import ReplayMarket
+from sim_worker.session import CHUNK_ROWS, Session
 from sim_worker.specs import AccountSpec, SymbolSpec, conversion_symbols
 from sim_worker.symbols import TradeServer
-from sim_worker.synthetic import synthetic_bars, synthetic_quotes
+from sim_worker.synthetic import synthetic_bar_chunks, synthetic_quote_chunks
+from sim_worker.tape import Chunks, Stream, Tape
 
-#: A year of ticks does not fit in a message's patience; longer ranges are replayed in parts.
-MAX_SYNTHETIC_TICK_DAYS = 31
-#: Ten years of M1 bars take a gigabyte; one message must not be able to ask for more than a machine has.
-MAX_SYNTHETIC_BAR_DAYS = 3_653
-DAY = 86_400_000_000_000
-HOUR = DAY // 24
+#: Rows that are read at once: bars or ticks.
+CHUNK = 65_536
+#: A century: beyond it times leave what 64 bits hold.
+MAX_SYNTHETIC_DAYS = 36_525
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +50,16 @@ def default_market() -> Path | None:
     return Path(path) if path else None
 
 
-def open_session(opening: Open, sources: Sources, now: int) -> Session:
-    """A session as asked for. Raises InvalidField (settings), DataMissing (quotes)."""
+def open_session(opening: Open, sources: Sources, now: int, chunk: int = CHUNK_ROWS) -> Session:
+    """A session as asked for; `chunk` rows of a replay go into one message.
+
+    Raises InvalidField (settings), DataMissing (quotes).
+    """
     account = _account(opening, sources.server)
     symbols = sources.server.symbols
-    replay = opening.timeframe or opening.ticks
+    replay = opening.timeframes or opening.ticks
     engine = Engine(account, symbols.find, opened=opening.since if replay else now)
-    return Session(opening, engine, _market(opening, account.currency, sources, now), tuple(symbols))
+    return Session(opening, engine, _market(opening, account.currency, sources, now), tuple(symbols), chunk)
 
 
 def _account(opening: Open, server: TradeServer) -> AccountSpec:
@@ -70,40 +75,65 @@ def _account(opening: Open, server: TradeServer) -> AccountSpec:
 
 def _market(opening: Open, currency: str, sources: Sources, now: int) -> Market:
     find = sources.server.symbols.find
-    if not opening.timeframe and not opening.ticks:
+    if not opening.timeframes and not opening.ticks:
         return WallMarket(opening.seed, now, find, currency)
-    spec = find(opening.symbol)
-    if spec is None:
-        raise InvalidField("symbol", opening.symbol, "a symbol of the simulator; get_symbols() lists them")
-    replay = _ticks(opening, spec, sources) if opening.ticks else _bars(opening, spec, sources)
-    if not len(replay):
+    streams = _streams(opening)
+    specs = [_spec(name, find) for name in opening.symbols]
+    money = [_spec(name, find) for spec in specs for name in conversion_symbols(spec, currency, find)]
+    reader = _Reader(opening, sources)
+    market = ReplayMarket(lambda: Tape(reader.feeds(specs, money), streams), reader.past)
+    if not market.known_rows:
         raise InvalidField("from", opening.since, "the start of a range in which the market was open")
-    companions = conversion_symbols(spec, currency, find)
-    return ReplayMarket(opening.symbol, replay, {name: _companion(opening, name, sources) for name in companions})
+    return market
 
 
-def _companion(opening: Open, name: str, sources: Sources) -> Quotes:
-    """The quotes by which money of a cross converts to the deposit currency, a little earlier than they are needed."""
-    source = _minutes(opening, name, opening.since - HOUR, sources)
-    return source if isinstance(source, Quotes) else source.quotes()
+def _streams(opening: Open) -> list[Stream]:
+    """What the strategy is to see; InvalidField for what is no replay."""
+    for timeframe in opening.timeframes:
+        minutes_of(timeframe)
+    streams = [Stream(symbol, timeframe) for symbol in opening.symbols for timeframe in opening.timeframes or ("",)]
+    if not 1 <= len(streams) <= MAX_STREAMS:
+        raise InvalidField("symbol", opening.symbols, f"1 to {MAX_STREAMS} symbols times timeframes")
+    if opening.source == "synthetic" and opening.until - opening.since > MAX_SYNTHETIC_DAYS * DAY:
+        raise InvalidField("to", opening.until, f"at most {MAX_SYNTHETIC_DAYS} days of synthetic prices")
+    return streams
 
 
-def _bars(opening: Open, spec: SymbolSpec, sources: Sources) -> Replay:
-    if opening.source == "synthetic" and opening.until - opening.since > MAX_SYNTHETIC_BAR_DAYS * DAY:
-        raise InvalidField("to", opening.until, f"at most {MAX_SYNTHETIC_BAR_DAYS} days of synthetic bars")
-    return bars_replay(_minutes(opening, spec.name, opening.since, sources), opening.timeframe)
+def _spec(name: str, find: Callable[[str], SymbolSpec | None]) -> SymbolSpec:
+    spec = find(name)
+    if spec is None:
+        raise InvalidField("symbol", name, "a symbol of the simulator; get_symbols() lists them")
+    return spec
 
 
-def _minutes(opening: Open, name: str, since: int, sources: Sources) -> Bars | Quotes:
-    spec = sources.server.symbols.find(name)
-    if opening.source == "synthetic" and spec is not None:
-        return synthetic_bars(opening.seed, spec, since, opening.until)
-    return Catalog(sources.data).read(name, since, opening.until)
+class _Reader:
+    """The quotes that one replay asks for, read as they are needed. Raises DataMissing before the first of them."""
 
+    def __init__(self, opening: Open, sources: Sources) -> None:
+        self._opening, self._sources = opening, sources
 
-def _ticks(opening: Open, spec: SymbolSpec, sources: Sources) -> Replay:
-    if opening.source == "catalog":
-        return ticks_replay(Catalog(sources.data).read_ticks(opening.symbol, opening.since, opening.until))
-    if opening.until - opening.since > MAX_SYNTHETIC_TICK_DAYS * DAY:
-        raise InvalidField("to", opening.until, f"at most {MAX_SYNTHETIC_TICK_DAYS} days of synthetic ticks")
-    return ticks_replay(synthetic_quotes(opening.seed, spec, opening.since, opening.until))
+    def feeds(self, specs: list[SymbolSpec], money: list[SymbolSpec]) -> dict[str, Chunks]:
+        """All of them; the symbols that only convert `money` do so from the first row on."""
+        opening = self._opening
+        feeds = {s.name: self.bars(s, opening.since - DAY // 24, opening.until) for s in money if s not in specs}
+        bars = {} if opening.ticks else {s.name: self.bars(s, opening.since, opening.until) for s in specs}
+        ticks = {s.name: self.ticks(s) for s in specs} if opening.ticks else {}
+        return {**bars, **ticks, **feeds}
+
+    def bars(self, spec: SymbolSpec, since: int, until: int) -> Chunks:
+        """What bars are made of, and orders executed at: ticks where the catalog has them, else M1 bars."""
+        if self._opening.source == "synthetic":
+            return synthetic_bar_chunks(self._opening.seed, spec, since, until)
+        return Catalog(self._sources.data).chunks(spec.name, since, until, CHUNK)
+
+    def ticks(self, spec: SymbolSpec) -> Chunks:
+        opening = self._opening
+        if opening.source == "synthetic":
+            return synthetic_quote_chunks(opening.seed, spec, opening.since, opening.until)
+        return Catalog(self._sources.data).tick_chunks(spec.name, opening.since, opening.until, CHUNK)
+
+    def past(self, symbol: str, until: int) -> list[Bars]:
+        """The M1 bars of a symbol from the start of the replay on."""
+        spec = _spec(symbol, self._sources.server.symbols.find)
+        chunks = self.ticks(spec) if self._opening.ticks else self.bars(spec, self._opening.since, until)
+        return list(minute_bars(itertools.takewhile(len, (part.between(0, until) for part in chunks))))

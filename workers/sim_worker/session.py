@@ -34,32 +34,39 @@ from mas_router.messages import (
 )
 from mas_router.orders import State
 from mas_router.request import completed
-from sim_worker import events, history, marks, records
+from sim_worker import events, history, records
 from sim_worker.answers import Answers
 from sim_worker.bars import TIMEFRAMES
 from sim_worker.engine import Change, Engine
-from sim_worker.market import Market, ReplayMarket
+from sim_worker.market import Market
+from sim_worker.marks import Marks
 from sim_worker.queries import select
 from sim_worker.quotes import MINUTE
+from sim_worker.replay import ReplayMarket
 
 #: Events in one report; more of them are spread over several, so that none outgrows the limit of a message.
 EVENTS_PER_REPORT = 48
 #: A record has up to 24 fields, a symbol up to 96; an answer stays below the limit of a message.
 ROWS_PER_ANSWER, SYMBOLS_PER_ANSWER = 80, 20
+#: Rows of a replay in one message, so that it stays within the limit.
+CHUNK_ROWS = 1000
 _DONE = frozenset({mt5.TRADE_RETCODE_DONE, mt5.TRADE_RETCODE_DONE_PARTIAL, mt5.TRADE_RETCODE_PLACED})
 
 
 class Session:
     """A simulated account with its own market. `now` is always the worker's clock in UTC ns."""
 
-    def __init__(self, opening: Open, engine: Engine, market: Market, symbols: tuple[str, ...]) -> None:
-        self.symbols = symbols
+    def __init__(
+        self, opening: Open, engine: Engine, market: Market, symbols: tuple[str, ...], chunk: int = CHUNK_ROWS
+    ) -> None:
+        self.symbols, self.chunk = symbols, chunk
         self.opening, self.engine, self.market = opening, engine, market
         self.name = opening.session
         self.seq = 0
         self.handled = 0
         self.row = -1
         self.answers = Answers()
+        self.marks: Marks | None = None
 
     def handle(self, command: Command, now: int) -> list[Reply]:
         """The messages that answer a command, in the order in which they are to be sent."""
@@ -72,7 +79,7 @@ class Session:
             case Advance():
                 return [*self._advance(command, now)]
             case Fetch():
-                return [self._fetch(command)]
+                return [*self._fetch(command)]
             case Rates():
                 return [self._rates(command, now)]
             case Query():
@@ -100,46 +107,66 @@ class Session:
         return self.follow(now, at)
 
     def _moment(self, now: int, at: int) -> int:
-        if not self.market.rows:
+        market = self.market
+        if not isinstance(market, ReplayMarket):
             return now
-        self.row = max(self.row, min(at, self.market.rows - 1))
+        self.row = max(self.row, min(at, market.known_rows - 1))
         return self.row
 
     def _time(self, now: int) -> int:
-        return self.market.now(self.row) if self.market.rows else now
+        return self.market.now(self.row) if self.market.replays else now
 
     def _advance(self, command: Advance, now: int) -> Iterable[Report]:
-        if not self.market.rows:
+        if not self.market.replays:
             return [self._empty(command.id)]
         moved = self.market.advance(self.engine, self._moment(now, command.to))
         return self._reports(moved, command.id, None, None)
 
-    def _fetch(self, command: Fetch) -> Reply:
+    def _fetch(self, command: Fetch) -> Iterable[Reply]:
         market = self.market
-        spec = self.engine.symbol_spec(market.symbol) if isinstance(market, ReplayMarket) else None
-        if not isinstance(market, ReplayMarket) or spec is None:
-            return self._refused(command.id, "unexpected", "this account has no replay")
-        count = max(0, min(command.count, market.rows - command.start))
+        if not isinstance(market, ReplayMarket):
+            return [self._refused(command.id, "unexpected", "this account has no replay")]
+        self.row = max(self.row, min(command.at, market.known_rows - 1))
         if command.marks:
-            columns = marks.columns(market, spec, self.engine.account.currency, command.start, count)
-        else:
-            columns = market.replay.columns(command.start, count)
-        return Chunk(id=command.id, session=self.name, start=command.start, count=count, columns=columns)
+            return [self._marks(command, market)]
+        passed = self._reports(market.forget(self.engine, self.row), "", None, None)
+        rows = market.rows(command.start, self.chunk)
+        if rows is None:
+            text = f"row {command.start} of the replay is not at hand; the strategy was said to be at row {self.row}"
+            return [*passed, self._refused(command.id, "unexpected", text)]
+        chunk = Chunk(
+            id=command.id,
+            session=self.name,
+            start=command.start,
+            count=rows.count,
+            parts=rows.parts,
+            order=rows.order,
+            end=rows.end,
+        )
+        return [*passed, chunk]
+
+    def _marks(self, command: Fetch, market: ReplayMarket) -> Reply:
+        if self.marks is None:
+            self.marks = Marks(market.again, self.engine.symbol_spec, self.engine.account.currency)
+        end = min(command.start + self.chunk, self.row + 1)
+        count, columns = self.marks.rows(command.start, end)
+        return Chunk(id=command.id, session=self.name, start=command.start, count=count, parts=(columns,))
 
     def _rates(self, command: Rates, now: int) -> Reply:
         """A read only: the engine need not have come as far."""
         spec, market = self.engine.symbol_spec(command.symbol), self.market
         if command.timeframe not in TIMEFRAMES:
             return self._refused(command.id, "invalid", f"timeframe {command.timeframe!r} does not exist")
+        moment = self._moment(now, command.at)
         minutes = history.minutes_needed(command.timeframe, command.start + command.count)
         if command.before:
             minutes += max(0, self._time(now) - command.before) // MINUTE
-        source = market.history(command.symbol, minutes, self._moment(now, command.at))
+        source = market.history(command.symbol, minutes, moment)
         if source is None or spec is None:
             return self._refused(command.id, "invalid", f"symbol {command.symbol!r} has no bars in this account")
         bars = history.newest(source, command.timeframe, command.start, command.count, command.before)
         columns = history.columns(bars, spec.point)
-        return Chunk(id=command.id, session=self.name, start=command.start, count=len(bars), columns=columns)
+        return Chunk(id=command.id, session=self.name, start=command.start, count=len(bars), parts=(columns,))
 
     # ---- trading -------------------------------------------------------------------------------------------------
 

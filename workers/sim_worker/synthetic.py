@@ -168,21 +168,26 @@ def synthetic_quotes(seed: int, spec: Shape, since: int, until: int) -> Quotes:
 
     A minute has a tick at its start and, by chance, at each further five seconds. Both ends are rounded up to minutes.
     """
-    parts = list(_weekly(seed, spec, since, until))
+    parts = list(synthetic_quote_chunks(seed, spec, since, until))
     return Quotes.concat(parts) if parts else _NO_QUOTES
 
 
 def synthetic_bars(seed: int, spec: Shape, since: int, until: int) -> Bars:
     """The M1 bars of `synthetic_quotes`, without holding all of these at once."""
-    parts = [resample(quotes, "M1") for quotes in _weekly(seed, spec, since, until)]
+    parts = list(synthetic_bar_chunks(seed, spec, since, until))
     return Bars.concat(parts) if parts else resample(_NO_QUOTES, "M1")
 
 
 _NO_QUOTES = Quotes(time=np.empty(0, dtype=np.int64), bid=np.empty(0), ask=np.empty(0), synthetic=True)
 
 
-def _weekly(seed: int, spec: Shape, since: int, until: int) -> Iterator[Quotes]:
-    """The ticks of a range, week by week."""
+def synthetic_bar_chunks(seed: int, spec: Shape, since: int, until: int) -> Iterator[Bars]:
+    """What `synthetic_bars` gives, week by week as it is asked for."""
+    return (resample(quotes, "M1") for quotes in synthetic_quote_chunks(seed, spec, since, until))
+
+
+def synthetic_quote_chunks(seed: int, spec: Shape, since: int, until: int) -> Iterator[Quotes]:
+    """What `synthetic_quotes` gives, week by week as it is asked for."""
     if since < FIRST_OPEN:
         raise InvalidField("since", since, "a time from 1970-01-04 22:00 on, in nanoseconds since 1970")
     walk = Walk(seed, spec, 1440 * SLOTS)

@@ -22,7 +22,8 @@ from mas_router.messages import Reply as ReplyMessage
 from mas_router.service import Reply
 from mas_router.transport import Delivery
 from sim_worker.opening import Sources, open_session
-from sim_worker.session import Session
+from sim_worker.replay import FAR
+from sim_worker.session import CHUNK_ROWS, Session
 
 log = logging.getLogger("mas.sim_worker")
 
@@ -52,8 +53,17 @@ class SimWorker:
     session is slow and may happen beside that, so the table of sessions has a lock of its own.
     """
 
-    def __init__(self, name: str, doors: Doors, sources: Sources, clock: Callable[[], int], *, slots: int = 32) -> None:
-        self.name, self.slots = name, slots
+    def __init__(
+        self,
+        name: str,
+        doors: Doors,
+        sources: Sources,
+        clock: Callable[[], int],
+        *,
+        slots: int = 32,
+        chunk: int = CHUNK_ROWS,
+    ) -> None:
+        self.name, self.slots, self._chunk = name, slots, chunk
         self._doors, self._sources, self._clock = doors, sources, clock
         self._served: dict[str, _Served] = {}
         self._lock = threading.Lock()
@@ -98,7 +108,7 @@ class SimWorker:
 
     def _start(self, command: Open) -> ReplyMessage:
         try:
-            session = open_session(command, self._sources, self._clock())
+            session = open_session(command, self._sources, self._clock(), self._chunk)
             self._doors.open(command.session)
         except DataMissing as error:
             return Refused(id=command.id, code="data_missing", message=str(error)[:1000])
@@ -117,8 +127,8 @@ class SimWorker:
             session=session.name,
             worker=self.name,
             time=self._clock(),
-            rows=session.market.rows,
-            horizon=session.market.rows,
+            chunk=session.chunk if session.market.replays else 0,
+            horizon=FAR if session.market.replays else 0,
             synthetic=session.market.synthetic,
         )
 
@@ -145,7 +155,7 @@ class SimWorker:
     def _follow(self) -> Iterator[tuple[Session, Report]]:
         now = self._clock()
         for session in self._sessions():
-            if not session.market.rows and session.engine.active_symbols():
+            if not session.market.replays and session.engine.active_symbols():
                 for report in session.follow(now):
                     yield session, report
 
@@ -212,7 +222,8 @@ class SimWorker:
             "client": opening.client,
             "login": opening.login,
             "server": opening.server,
-            "replay": session.market.rows,
+            "replay": session.market.replays,
+            "row": session.row,
             "orders": len(session.engine.orders()),
             "positions": len(session.engine.positions()),
             "handled": session.handled,

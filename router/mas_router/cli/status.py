@@ -163,7 +163,7 @@ def _worker(heard: Heard) -> list[str]:
 
 
 def _session(beat: Beat, row: Row) -> list[str]:
-    market = f"replay, {row['replay']} rows" if row.get("replay") else "wall clock"
+    market = f"replay, row {_cell(row.get('row'))}" if row.get("replay") else "wall clock"
     names = [_cell(row.get(name)) for name in ("login", "server", "client")]
     counts = [_cell(row.get(name)) for name in ("positions", "orders")]
     idle = f"{_cell(row.get('idle_s'))} s"
