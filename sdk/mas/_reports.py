@@ -41,8 +41,6 @@ CHART_FILE: Final = "trade_chart.html"
 Answer = dict[str, Any]
 Directory = str | os.PathLike[str] | None
 
-#: Eight columns of eight bytes: so many rows stay below the limit of a message.
-_ROWS = 1000
 _AHEAD = 4
 _PATIENCE = 30.0
 _NS_PER_MS = 1_000_000
@@ -97,8 +95,8 @@ class Reports:
         head = Head(
             info=info,
             mode=account.mode,
-            symbol=opening.symbol if opening is not None else "",
-            timeframe=opening.timeframe if opening is not None else "",
+            symbol=", ".join(opening.symbols) if opening is not None else "",
+            timeframe=", ".join(opening.timeframes) if opening is not None else "",
             synthetic=opened is not None and opened.synthetic,
             seed=opening.seed if opening is not None else 0,
         )
@@ -106,7 +104,7 @@ class Reports:
 
     def _account(self, given: QueryParams) -> Account:
         named = given.account or given.server or given.backtest is not None
-        replays = [account for account in self._hub.backtests.values() if account.opened and account.opened.rows]
+        replays = [account for account in self._hub.backtests.values() if account.opened and account.opened.chunk]
         if named or not replays:
             return self._desk.account(given)
         running = [account for account in replays if account.inline is not None]
@@ -120,19 +118,13 @@ class Reports:
             return None
         from mas._report.market import market
 
-        symbol = account.opening.symbol if account.opening is not None else ""
-        return market(symbol, self._chunks(account, account.row + 1))
+        symbol = account.opening.symbols[0] if account.opening is not None and account.opening.symbols else ""
+        return market(symbol, self._chunks(account, account.row, account.opened.chunk))
 
-    def _chunks(self, account: BacktestAccount, count: int) -> Iterator[Chunk]:
+    def _chunks(self, account: BacktestAccount, row: int, size: int) -> Iterator[Chunk]:
         waiting: deque[Future[Message]] = deque()
-        for start in range(0, count, _ROWS):
-            command = Fetch(
-                id=self._hub.new_id(),
-                client=self._hub.client,
-                start=start,
-                count=min(_ROWS, count - start),
-                marks=True,
-            )
+        for start in range(0, row + 1, size):
+            command = Fetch(id=self._hub.new_id(), client=self._hub.client, start=start, at=row, marks=True)
             waiting.append(account.line.start_call(account.exchange, account.key(command), command, account.target))
             if len(waiting) >= _AHEAD:
                 yield _chunk(waiting.popleft())

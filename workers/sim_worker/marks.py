@@ -35,7 +35,7 @@ class Marks:
         self._tails: dict[str, Tail] = {}  # the last bid and ask of each symbol before the block
 
     def rows(self, start: int, end: int) -> tuple[int, Columns]:
-        """The marks among the rows start <= number < end of the replay, and their number. Cheapest in ascending order."""
+        """The marks among the rows start <= number < end of the replay, and their number. Cheap in ascending order."""
         if self._block is not None and start < self._block.first:
             self._tape, self._block, self._tails = self._again(), None, {}
         parts: list[list[FloatArray | IntArray]] = []
@@ -57,10 +57,11 @@ class Marks:
         block = self._tape.next()
         if block is None:
             return False
-        for symbol in () if self._block is None else self._block.sources:
-            quotes = self._block.quotes(symbol) if self._block is not None else ()
-            if len(quotes):
-                self._tails[symbol] = float(quotes.bid[-1]), float(quotes.ask[-1])
+        if self._block is not None:
+            for symbol in self._block.sources:
+                quotes = self._block.quotes(symbol)
+                if len(quotes):
+                    self._tails[symbol] = float(quotes.bid[-1]), float(quotes.ask[-1])
         self._block = block
         return True
 
@@ -83,7 +84,9 @@ class Marks:
         """Of the profit currency into the deposit currency, for long and for short positions."""
         quotes = dict.fromkeys(block.sources, (0, 0.0, 0.0))
         route = find_route(spec, spec.currency_profit, self._currency, quotes) or ()
-        return self._rate(block, spec, route, rows, bid, buys=True), self._rate(block, spec, route, rows, ask, buys=False)
+        return self._rate(block, spec, route, rows, bid, buys=True), self._rate(
+            block, spec, route, rows, ask, buys=False
+        )
 
     def _rate(
         self, block: Block, spec: SymbolSpec, route: Route, rows: IntArray, own: FloatArray, *, buys: bool
@@ -99,7 +102,7 @@ class Marks:
         """The bid (side 0) or the ask at these rows."""
         quotes, last = block.quotes(symbol), block.seen(symbol)[rows] - 1
         prices = (quotes.bid, quotes.ask)[side]
-        before = self._tails.get(symbol)
-        if before is None or not len(prices):
-            return np.full(len(rows), before[side]) if before is not None else np.asarray(prices[np.maximum(last, 0)])
+        if not len(prices):
+            return np.full(len(rows), self._tails.get(symbol, (np.nan, np.nan))[side])
+        before = self._tails.get(symbol, (float(quotes.bid[0]), float(quotes.ask[0])))
         return np.where(last < 0, before[side], prices[np.maximum(last, 0)])

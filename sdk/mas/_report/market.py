@@ -23,6 +23,7 @@ def market(symbol: str, chunks: Iterable[Chunk]) -> Market:
 
 
 def _columns(chunk: Chunk) -> list[np.ndarray[tuple[int], np.dtype[np.float64]]]:
-    if len(chunk.columns) != COLUMNS or any(len(column) != 8 * chunk.count for column in chunk.columns):
-        raise DecodeError(f"{len(chunk.columns)} columns are no marks of {chunk.count} rows")
-    return [np.frombuffer(column, dtype="<f8") for column in chunk.columns]
+    columns = chunk.parts[0] if len(chunk.parts) == 1 else ()
+    if len(columns) != COLUMNS or any(len(column) != 8 * chunk.count for column in columns):
+        raise DecodeError(f"{len(columns)} columns are no marks of {chunk.count} rows")
+    return [np.frombuffer(column, dtype="<f8") for column in columns]

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from mas import params
 from mas._fields import as_datetime
 from mas.backtest.points import Point
-from mas_router.errors import CallerError
+from mas_router.errors import CallerError, InvalidField
 from mas_router.messages import Run
 
 KEY_DIGITS = 16
@@ -51,6 +51,12 @@ class Job:
         return hashlib.sha256(text.encode()).hexdigest()[:KEY_DIGITS]
 
 
+def _one(name: str, values: Sequence[str]) -> str:
+    if len(values) > 1:
+        raise InvalidField(name, list(values), "one of them: a run of this kind replays one")
+    return values[0]
+
+
 def subscription(given: Mapping[str, Any]) -> Subscription:
     """A subscription from the dictionary that `subscribe_bars` or, without a timeframe, `subscribe_ticks` takes.
 
@@ -61,8 +67,8 @@ def subscription(given: Mapping[str, Any]) -> Subscription:
     if read.since <= 0:
         raise CallerError("from must be after 1970-01-01")
     return Subscription(
-        symbol=read.symbol,
-        timeframe=read.timeframe,
+        symbol=_one("symbol", read.symbols),
+        timeframe=_one("timeframe", read.timeframes or ("",)),
         since=read.since,
         until=read.until,
         capital=read.deposit,
