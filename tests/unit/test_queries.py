@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,7 +13,7 @@ from mas_router import mt5
 from sim_worker.engine import Engine
 from sim_worker.market import WallMarket
 from sim_worker.masks import in_group, matches
-from sim_worker.queries import select
+from sim_worker.queries import depth, select
 from sim_worker.specs import AccountSpec
 from sim_worker.symbols import SYMBOLS, find_symbol
 
@@ -142,3 +144,18 @@ def test_the_account_is_one_row_and_a_tick_is_the_newest_quote(account: Engine) 
 def test_symbols_are_all_that_the_simulator_has(account: Engine) -> None:
     names = [row["name"] for row in select(account, tuple(SYMBOLS), m.Query(id="q", client="c", what="symbols"))]
     assert names == list(SYMBOLS)
+
+
+def test_the_depth_of_market_is_what_is_left_of_the_quote() -> None:
+    spec = replace(SYMBOLS["EURUSD"], liquidity=0.5)
+    engine = Engine(AccountSpec(), {"EURUSD": spec}.get)
+    assert depth(engine, "EURUSD") == []
+    engine.quote("EURUSD", START, 1.1, 1.1002)
+    assert [(row["type"], row["price"], row["volume_dbl"]) for row in depth(engine, "EURUSD")] == [
+        (mt5.BOOK_TYPE_SELL, 1.1002, 0.5),
+        (mt5.BOOK_TYPE_BUY, 1.1, 0.5),
+    ]
+    for volume, left in ((0.2, [0.3, 0.5]), (0.3, [0.5])):
+        engine.trade(m.TradeRequest(action=1, symbol="EURUSD", type=0, volume=volume), START)
+        assert [row["volume_dbl"] for row in depth(engine, "EURUSD")] == left
+    assert depth(engine, "NOSUCH") == []

@@ -265,6 +265,13 @@ class Engine:
         side = self._book.symbol(symbol)
         return None if side is None else side.spec
 
+    def offered(self, symbol: str, sell: int) -> float:
+        """Lots that the newest quote still has for an order of this direction; volume_max where it has any volume."""
+        side, quote = self._book.symbol(symbol), self._book.quotes.get(symbol)
+        if side is None or quote is None:
+            return 0.0
+        return side.spec.volume_max if side.liquidity is None else side.liquidity.offered(sell, quote)
+
     def symbol_row(self, symbol: str) -> Row:
         """The fields of SymbolInfo that a simulated symbol has; empty for an unknown symbol."""
         return accounts.symbol_row(self._book, symbol)

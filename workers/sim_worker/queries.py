@@ -72,14 +72,14 @@ def _tick(engine: Engine, query: Query) -> list[Row]:
 def depth(engine: Engine, symbol: str) -> list[Row]:
     """The depth of market, from the highest price down (MQL5 docs, MarketBookGet).
 
-    A quote is one level on each side. An order is filled at it up to the symbol's `liquidity`, or whatever its volume.
+    A quote is one level on each side: what it offers to buyers and to sellers, less what was taken of it.
     """
-    quote, spec = engine.last_quote(symbol), engine.symbol_spec(symbol)
-    if quote is None or spec is None:
+    quote = engine.last_quote(symbol)
+    if quote is None:
         return []
     _, bid, ask = quote
-    lots = spec.liquidity or spec.volume_max
-    return [_level(mt5.BOOK_TYPE_SELL, ask, lots), _level(mt5.BOOK_TYPE_BUY, bid, lots)]
+    levels = ((mt5.BOOK_TYPE_SELL, ask, engine.offered(symbol, 0)), (mt5.BOOK_TYPE_BUY, bid, engine.offered(symbol, 1)))
+    return [_level(side, price, lots) for side, price, lots in levels if lots > 0.0]
 
 
 def _level(side: int, price: float, lots: float) -> Row:

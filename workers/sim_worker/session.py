@@ -184,7 +184,7 @@ class Session:
         before = self._quoted(trade.request.symbol, now, trade.at)
         time = self._time(now)
         target = self._target(trade.request)
-        request = self._complete(trade, target)
+        request = self._priced(self._complete(trade, target))
         outcome = self.engine.trade(request, time, client_id=trade.id, auto_filling=trade.auto_filling)
         found = [self._event(change, outcome.note) for change in outcome.changes]
         if not any(isinstance(event, Status) for event in found):
@@ -200,6 +200,15 @@ class Session:
         if trade.verb == "sltp":
             record = next((p for p in self.engine.positions() if p.ticket == trade.request.position), None)
         return completed(trade.request, trade.keep, records.row(record)) if record is not None else trade.request
+
+    def _priced(self, request: TradeRequest) -> TradeRequest:
+        """Clients name no price for a deal at the market; instant and request execution want that of this moment."""
+        spec, quote = self.engine.symbol_spec(request.symbol), self.engine.last_quote(request.symbol)
+        if request.action != mt5.TRADE_ACTION_DEAL or request.price or spec is None or quote is None:
+            return request
+        if spec.execution not in (mt5.SYMBOL_TRADE_EXECUTION_REQUEST, mt5.SYMBOL_TRADE_EXECUTION_INSTANT):
+            return request
+        return request.model_copy(update={"price": quote[1] if request.type & 1 else quote[2]})
 
     def _target(self, request: TradeRequest) -> records.Order | None:
         """The resting order that a cancellation or modification names, as it is before."""
@@ -343,7 +352,7 @@ class Session:
 
     def _calculate(self, command: Check | Calc, now: int) -> Answer:
         if isinstance(command, Check):
-            return Answer(id=command.id, rows=(self.engine.check(command.request, self._time(now)),))
+            return Answer(id=command.id, rows=(self.engine.check(self._priced(command.request), self._time(now)),))
         return Answer(id=command.id, rows=({"value": self._calc(command)},))
 
     def _calc(self, command: Calc) -> float | None:

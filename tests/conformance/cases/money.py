@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.conformance.execution import case, send
+from tests.conformance.execution import case, close_by, send
 
 PROFIT = "MetaTrader 5 administrator help, Profit Calculation"
 MARGIN = "MetaTrader 5 help, Margin Calculation: Forex, Futures"
@@ -225,4 +225,217 @@ case(
         1 b FILLED 10009
         1 b sell out 1.00 @0.86000 +1267.40
     """,
+)
+
+case(
+    "E-136",
+    "Closing two positions by each other pays the spread once, and no commission unless the broker says so.",
+    section="4.8",
+    source=COMMISSION,
+    setting="commissions",
+    quotes=HERE,
+    account="commissions = [{ value = 2.0 }]",
+    do={0: [send("a", "buy", 1.0), send("b", "sell", 1.0), close_by("c", "b", "a")]},
+    hear="""
+        0 > a ok
+        0 > b ok
+        0 > c ok
+        0 a FILLED 10009
+        0 a buy in 1.00 @1.10010 commission -2.00
+        0 b FILLED 10009
+        0 b sell in 1.00 @1.10000 commission -2.00
+        0 c FILLED 10009
+        0 c buy out_by 1.00 @1.10010 -10.00
+        0 c sell out_by 1.00 @1.10000 +0.00
+    """,
+    end="balance 9986.00",
+)
+
+case(
+    "E-137",
+    "A swap in points is charged at the end of the day, and moves into the deal that closes the position.",
+    section="4.7",
+    source=SWAPS,
+    setting="swap_mode",
+    quotes="1.10000/1.10010 +4s 1.10000/1.10010",
+    start="Tue 23:59:57",
+    contract="swap_long = -6.5",
+    do={0: [send("a", "buy", 1.0)], 1: [send("b", "sell", 1.0, position="a")]},
+    hear="""
+        0 > a ok
+        0 a FILLED 10009
+        0 a buy in 1.00 @1.10010
+        1 > b ok
+        1 b FILLED 10009
+        1 b sell out 1.00 @1.10000 -10.00 swap -6.50
+    """,
+    end="balance 9983.50",
+)
+
+case(
+    "E-138",
+    "On the day of the threefold swap three nights are charged.",
+    section="4.7",
+    source=SWAPS,
+    setting="swap_rollover3days",
+    quotes="1.10000/1.10010 +4s 1.10000/1.10010",
+    start="Wed 23:59:57",
+    contract="swap_long = -6.5",
+    do={0: [send("a", "buy", 1.0)], 1: [send("b", "sell", 1.0, position="a")]},
+    hear="""
+        0 > a ok
+        0 a FILLED 10009
+        0 a buy in 1.00 @1.10010
+        1 > b ok
+        1 b FILLED 10009
+        1 b sell out 1.00 @1.10000 -10.00 swap -19.50
+    """,
+)
+
+case(
+    "E-139",
+    "A positive swap is paid, and counts in the equity before the position is closed.",
+    section="4.6",
+    source=SWAPS,
+    setting="swap_short",
+    quotes="1.10000/1.10010 +4s 1.10000/1.10010",
+    start="Tue 23:59:57",
+    contract="swap_short = 2.5",
+    do={0: [send("a", "sell", 2.0)]},
+    hear="""
+        0 > a ok
+        0 a FILLED 10009
+        0 a sell in 2.00 @1.10000
+    """,
+    end="balance 10000.00; equity 9985.00",
+)
+
+case(
+    "E-140",
+    "A partial close takes its share of the swap; the rest stays with the position.",
+    section="4.7",
+    source=SWAPS,
+    setting="swap_long",
+    quotes="1.10000/1.10010 +4s 1.10000/1.10010 1.10000/1.10010",
+    start="Tue 23:59:57",
+    contract="swap_long = -6.5",
+    do={
+        0: [send("a", "buy", 1.0)],
+        1: [send("b", "sell", 0.4, position="a")],
+        2: [send("c", "sell", 0.6, position="a")],
+    },
+    hear="""
+        0 > a ok
+        0 a FILLED 10009
+        0 a buy in 1.00 @1.10010
+        1 > b ok
+        1 b FILLED 10009
+        1 b sell out 0.40 @1.10000 -4.00 swap -2.60
+        2 > c ok
+        2 c FILLED 10009
+        2 c sell out 0.60 @1.10000 -6.00 swap -3.90
+    """,
+    end="balance 9983.50",
+)
+
+case(
+    "E-141",
+    "A position that is closed before the end of the day pays no swap.",
+    section="4.7",
+    source=SWAPS,
+    setting="swap_long",
+    quotes="1.10000/1.10010 1.10000/1.10010 +4s 1.10000/1.10010",
+    start="Tue 23:59:57",
+    contract="swap_long = -6.5",
+    do={0: [send("a", "buy", 1.0)], 1: [send("b", "sell", 1.0, position="a")]},
+    hear="""
+        0 > a ok
+        0 a FILLED 10009
+        0 a buy in 1.00 @1.10010
+        1 > b ok
+        1 b FILLED 10009
+        1 b sell out 1.00 @1.10000 -10.00
+    """,
+    end="balance 9990.00",
+)
+
+case(
+    "E-142",
+    "A swap as money of the deposit currency is an amount for each lot.",
+    section="4.7",
+    source=SWAPS,
+    setting="swap_mode",
+    quotes="1.10000/1.10010 +4s 1.10000/1.10010",
+    start="Tue 23:59:57",
+    contract='swap_mode = "currency_deposit"\nswap_long = -1.25',
+    do={0: [send("a", "buy", 2.0)], 1: [send("b", "sell", 2.0, position="a")]},
+    hear="""
+        0 > a ok
+        0 a FILLED 10009
+        0 a buy in 2.00 @1.10010
+        1 > b ok
+        1 b FILLED 10009
+        1 b sell out 2.00 @1.10000 -20.00 swap -2.50
+    """,
+)
+
+case(
+    "E-143",
+    "Commission may be charged for opening only.",
+    section="4.8",
+    source=COMMISSION,
+    setting="commissions",
+    quotes=HERE,
+    account='commissions = [{ value = 7.0, entry = "in" }]',
+    do={0: [send("a", "buy", 1.0), send("b", "sell", 1.0, position="a")]},
+    hear="""
+        0 > a ok
+        0 > b ok
+        0 a FILLED 10009
+        0 a buy in 1.00 @1.10010 commission -7.00
+        0 b FILLED 10009
+        0 b sell out 1.00 @1.10000 -10.00
+    """,
+    end="balance 9983.00",
+)
+
+case(
+    "E-144",
+    "The stop-out first deletes pending orders that reserve margin; if that is enough, no position is closed.",
+    section="4.9",
+    source=STOP_OUT,
+    setting="margin_rates",
+    quotes="1.10000/1.10010 1.09224/1.09234",
+    contract="margin_rates = [1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0]",
+    account="stop_out = 50.0",
+    do={0: [send("a", "buy", 7.0), send("b", "buy_limit", 1.9, price=1.0)]},
+    hear="""
+        0 > a ok
+        0 > b ok
+        0 a FILLED 10009
+        0 a buy in 7.00 @1.10010
+        0 b ACCEPTED 10009
+        1 b CANCELED 0
+    """,
+    end="position a buy 7.00 @1.10010; no order",
+)
+
+case(
+    "E-145",
+    "On a netting account an opposite order of the same size needs no margin.",
+    section="4.4",
+    source=MARGIN,
+    setting="margin_mode",
+    quotes=HERE,
+    account='margin_mode = "netting"',
+    do={0: [send("a", "buy", 9.0), send("b", "sell", 9.0)]},
+    hear="""
+        0 > a ok
+        0 > b ok
+        0 a FILLED 10009
+        0 a buy in 9.00 @1.10010
+        0 b FILLED 10009
+        0 b sell out 9.00 @1.10000 -90.00
+    """,
+    end="margin 0.00; balance 9910.00",
 )
