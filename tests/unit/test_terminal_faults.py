@@ -248,9 +248,34 @@ def test_a_fault_that_makes_no_sense_is_refused_by_the_field_that_is_wrong(serve
         ({"kind": "wish"}, "kind"),
         ({"kind": "hang", "seconds": -1.0}, "seconds"),
         ({"kind": "hang", "until": 5}, "until"),
+        ({"kind": "hang", "on": "order_sent"}, "order_sent"),
+        ({"kind": "requote", "on": "positions_get"}, "order_send"),
     ):
         with pytest.raises(InvalidField, match=name):
             Fault.of(values)
-    for order, args in (("wish", {}), ("lag", {}), ("lag", {"login": 9, "history": 1.0, "positions": 0.0})):
+    for order, args in (
+        ("wish", {}),
+        ("lag", {}),
+        ("lag", {"login": 9, "history": 1.0, "positions": 0.0}),
+        ("lag", {"login": LOGIN, "history": "late", "positions": 0.0}),
+        ("lag", {"login": LOGIN, "history": -1.0, "positions": 0.0}),
+        ("quote", {"symbol": "EURUSD", "bid": "1.1", "ask": 1.2}),
+        ("quote", {"symbol": "EURUSD", "bid": 1.2, "ask": 1.1}),
+        ("advance", {"seconds": float("nan")}),
+        ("records", {"login": LOGIN, "what": "secrets"}),
+        ("human_close", {"login": LOGIN, "position": 5}),
+    ):
         with pytest.raises(CallerError, match="is not allowed"):
             server.control(order, args)
+
+
+def test_a_fault_may_meet_the_bars_by_the_name_of_the_function(server: TradeServer):
+    server.arm(Fault(kind="no_answer", on="copy_rates_from_pos", code=-1))
+    assert mt5.copy_rates_from_pos("EURUSD", mt5.TIMEFRAME_M1, 0, 1) is None
+    assert mt5.last_error() == (-1, "Terminal: Call failed")
+
+
+def test_request_numbers_begin_again_when_the_terminal_was_restarted(server: TradeServer):
+    assert done(buy()).request_id == 1
+    server.end_terminal()
+    assert mt5.initialize() and done(buy()).request_id == 1

@@ -7,8 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
+from mas_router.errors import InvalidField
 from sim_worker import terminal as mt5
 from sim_worker.symbols import SYMBOLS
+from sim_worker.synthetic import synthetic_quotes
 from sim_worker.terminal.arrays import RATES, TICKS
 from sim_worker.trade_server import ManualClock, TradeServer, installed
 from tests.unit.terminal_kit import LOGIN, buy, connected
@@ -170,3 +172,24 @@ def test_made_up_prices_are_the_same_for_every_account_and_every_run():
             seen.append(mt5.symbol_info_tick("GBPJPY"))
     assert seen[0] == seen[1]
     mt5.shutdown()
+
+
+def test_quotes_of_the_past_are_replayed_at_the_pace_of_the_test():
+    start = 1_704_708_000 * 10**9
+    quotes = synthetic_quotes(3, SYMBOLS["EURUSD"], start, start + 3_600 * 10**9)
+    server = TradeServer.replay({"EURUSD": quotes})
+    server.add_account(LOGIN, "x")
+    with installed(server):
+        assert mt5.initialize()
+        first, opened = mt5.symbol_info_tick("EURUSD"), buy()
+        server.advance(1_800)
+        later = mt5.symbol_info_tick("EURUSD")
+        bars = mt5.copy_rates_from_pos("EURUSD", mt5.TIMEFRAME_M1, 0, 100)
+        mt5.shutdown()
+    assert first is not None and (first.bid, first.time) == (quotes.bid[0], start // 10**9 + 7200)
+    seen = quotes.between(start, start + 1_800 * 10**9 + 1)
+    assert later is not None and later.bid == seen.bid[-1] and bars is not None
+    assert opened is not None and opened.price == quotes.ask[0]
+    assert len(bars) == 31 and bars["tick_volume"].sum() == len(seen)
+    with pytest.raises(InvalidField, match="quotes"):
+        TradeServer.replay({})

@@ -63,8 +63,9 @@ class Terminal:
             self.watched.update(self.market.listed)
 
     def end(self) -> None:
-        """The process ends; the settings are on its disk."""
+        """The process ends; the settings are on its disk. The requests of the next one count from 1 again."""
         self.life += 1
+        self.requests = 0
         self.depths.clear()
 
     def call(self, function: str, args: Mapping[str, Any], now: int) -> Any:
@@ -342,4 +343,3 @@ _FUNCTIONS: Final[dict[str, Callable[[Terminal, Mapping[str, Any], int], Any]]] 
     "order_check": _order_check,
     "order_send": _order_send,
 }
-FUNCTIONS: Final = frozenset(_FUNCTIONS) | {"initialize", "login"}

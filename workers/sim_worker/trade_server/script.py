@@ -17,6 +17,45 @@ Kind = Literal[
 Count = Annotated[int, Field(ge=0, lt=2**31)]
 Seconds = Annotated[float, Field(ge=0.0, le=86_400.0)]
 
+#: The functions of the package that a fault may meet. The terminal knows each group of copy_* as one function.
+GROUPS: Final = {
+    **{f"copy_rates_{name}": "copy_rates" for name in ("from", "from_pos", "range")},
+    **{f"copy_ticks_{name}": "copy_ticks" for name in ("from", "range")},
+}
+FUNCTIONS: Final = frozenset(
+    {
+        "initialize",
+        "login",
+        "version",
+        "terminal_info",
+        "account_info",
+        "symbols_total",
+        "symbols_get",
+        "symbol_info",
+        "symbol_info_tick",
+        "symbol_select",
+        "market_book_add",
+        "market_book_get",
+        "market_book_release",
+        "copy_rates",
+        "copy_ticks",
+        "orders_total",
+        "orders_get",
+        "positions_total",
+        "positions_get",
+        "history_orders_total",
+        "history_orders_get",
+        "history_deals_total",
+        "history_deals_get",
+        "order_calc_margin",
+        "order_calc_profit",
+        "order_check",
+        "order_send",
+    }
+)
+#: Faults that change how a request is answered or carried out, and no other call.
+OF_REQUESTS: Final = ("retcode", "requote", "placed", "refuse_activation")
+
 #: What `no_answer` may say in last_error: the order may have reached the market.
 NO_ANSWER: Final = frozenset(
     {ResultCode.INTERNAL_FAIL_SEND, ResultCode.INTERNAL_FAIL_RECEIVE, ResultCode.INTERNAL_FAIL_TIMEOUT, ResultCode.FAIL}
@@ -73,6 +112,14 @@ class Fault(Model):
     request: dict[str, int | float | str] = Field(default_factory=dict)
 
     @model_validator(mode="after")
+    def _function_fits(self) -> Fault:
+        if self.on not in ("*", *FUNCTIONS, *GROUPS):
+            raise ValueError(f"{self.on!r} is no function of the package that a terminal answers")
+        if self.kind in OF_REQUESTS and self.on != "order_send":
+            raise ValueError(f"a {self.kind} is met by order_send only")
+        return self
+
+    @model_validator(mode="after")
     def _code_fits(self) -> Fault:
         if self.kind == "retcode" and self.code not in set(Retcode):
             raise ValueError("a return code of the trade server, such as 10012")
@@ -83,7 +130,7 @@ class Fault(Model):
         return self
 
     def matches(self, function: str, login: int, args: Mapping[str, Any]) -> bool:
-        if self.on not in ("*", function) or self.login not in (0, login):
+        if GROUPS.get(self.on, self.on) not in ("*", function) or self.login not in (0, login):
             return False
         request = args.get("request", args)
         return (

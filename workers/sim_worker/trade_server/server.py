@@ -222,7 +222,9 @@ class TradeServer(Controls):
         with self._lock:
             try:
                 return handler(self, **args)
-            except TypeError as error:
+            except CallerError:
+                raise
+            except (TypeError, ValueError) as error:
                 raise InvalidField(order, sorted(args), str(error)) from None
 
     def _add_account(self, login: int, password: str, investor: str, settings: dict[str, Any]) -> None:
@@ -261,7 +263,11 @@ class TradeServer(Controls):
 
     def _lag(self, login: int, history: float, positions: float) -> None:
         account = self._account(login)
-        account.history_lag, account.position_lag = round(history * SECOND), round(positions * SECOND)
+        lags = {"history": float(history), "positions": float(positions)}
+        for name, seconds in lags.items():
+            if not 0.0 <= seconds < 1e6:
+                raise InvalidField(name, seconds, "seconds, 0 or more")
+        account.history_lag, account.position_lag = (round(seconds * SECOND) for seconds in lags.values())
 
     def _auto_trading(self, on: bool, terminal: str) -> None:
         self._terminal(terminal).auto_trading = on
