@@ -53,17 +53,17 @@ class Reports:
         self._hub, self._desk, self._records = hub, desk, records
 
     def data(self, raw: object) -> Answer:
-        return self._answer(lambda: {"data": self._report(raw).data()})
+        return self._answer(lambda: {"data": self.report(raw).data()})
 
     def kpis(self, raw: object, directory: Directory) -> Answer:
         def make() -> Answer:
-            return {"path": _write(directory, KPI_FILE, self._report(raw).kpi_page(_asset, self._hub.language.name))}
+            return {"path": _write(directory, KPI_FILE, self.report(raw).kpi_page(_asset, self._hub.language.name))}
 
         return self._answer(make)
 
     def chart(self, raw: object, directory: Directory) -> Answer:
         def make() -> Answer:
-            page = self._report(raw).chart_page(_asset, self._hub.language.name)
+            page = self.report(raw).chart_page(_asset, self._hub.language.name)
             return {"path": _write(directory, CHART_FILE, page)}
 
         return self._answer(make)
@@ -78,7 +78,7 @@ class Reports:
 
     # ---- what it is about --------------------------------------------------------------------------------------------
 
-    def _report(self, raw: object) -> Report:
+    def report(self, raw: object) -> Report:
         """Everything that a report needs. Raises MasError: nothing to report, no account, no connection."""
         from mas._report.report import Account as Head
         from mas._report.report import report

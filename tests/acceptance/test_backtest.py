@@ -42,6 +42,15 @@ def test_one_run_shows_what_came_out(cross: str) -> None:
     ]
 
 
+def test_one_run_writes_its_report(cross: str, tmp_path: Path) -> None:
+    pages = tmp_path / "pages"
+    done = run("backtest", cross, *DAY, "--report", str(pages))
+    assert done.returncode == 0, done.stderr
+    for name in ("kpi_report.html", "trade_chart.html"):
+        assert str(pages / name) in done.stdout
+        assert "EURUSD" in (pages / name).read_text(encoding="utf-8")
+
+
 def test_one_run_over_ticks_of_another_account(cross: str) -> None:
     hour = ["--from", "2024-01-02 10:00", "--to", "2024-01-02 11:00", "--symbol", "EURUSD", "--source", "synthetic"]
     done = run("backtest", cross, *hour, "--ticks", "--capital", "500", "--leverage", "30", "--margin-mode", "netting")
@@ -69,12 +78,13 @@ def test_a_strategy_is_found_by_its_import_path_too(cross: str) -> None:
         (["CROSS", *DAY, "--set", "fast=3", "--grid", "fast=1,2"], "fast: either --set or varied"),
         (["CROSS", *DAY, "--range", "volume=0.1:0.5"], "--random N"),
         (["CROSS", *DAY, "--random", "5"], "--random is for a grid"),
+        (["CROSS", *DAY, "--grid", "fast=1,2", "--report", "x"], "--report is for a single run"),
         (["CROSS", *DAY, "--out", "x.csv"], "--out is for a grid"),
         (["CROSS", *DAY, "--ticks"], "not both"),
         (["CROSS", *DAY[:2], *DAY[4:]], "give --timeframe"),
         (["CROSS", *DAY[:-4], "--to", "2023-01-01"], "to="),
         (["CROSS", *DAY[:-2]], "mas data"),
-        (["CROSS", *DAY, "--grid", "fast=1,2", "--sort", "luck"], "one of profit, balance"),
+        (["CROSS", *DAY, "--grid", "fast=1,2", "--sort", "luck"], "one of profit, max_drawdown"),
         (["CROSS", *DAY, "--grid", "fast=1,2", "--out", "x.xlsx"], ".csv or .parquet"),
         (["CROSS", *DAY, "--grid", "fast=1,2", "--resume", "absent.csv"], "there is none"),
     ],

@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mas.backtest import plan
-from mas.backtest.measure import kpis
 from mas.backtest.plan import Job
 from mas_router.codec import decode, encode
 from mas_router.errors import CallerError
@@ -70,13 +69,3 @@ def test_the_subscription_of_a_run_is_the_one_that_the_sdk_is_given() -> None:
 def test_a_subscription_that_the_sdk_refuses_is_refused_here(wrong: dict[str, Any]) -> None:
     with pytest.raises(CallerError):
         plan.subscription({**DAY, **wrong})
-
-
-def test_the_drawdown_is_the_deepest_fall_from_a_peak_in_percent_of_the_peak() -> None:
-    money = {"commission": 0.0, "swap": 0.0, "fee": 0.0}
-    deals = [{"order": 0, "profit": 10_000.0, **money}]
-    deals += [{"order": 1, "profit": profit, **money} for profit in (1000.0, -1100.0, 600.0, -700.0, 5000.0)]
-    found = kpis({"balance": 14_800.0}, 5, deals, 99)
-    assert found["profit"] == 4800.0
-    assert found["deals"] == 5
-    assert found["max_drawdown"] == pytest.approx(100 * 1200 / 11_000, abs=1e-5)

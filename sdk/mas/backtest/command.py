@@ -104,6 +104,9 @@ def command(
         int | None,
         typer.Option(min=1, max=1024, help="Processes on this machine, even with a RabbitMQ; else a core each."),
     ] = None,
+    report: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write kpi_report.html and trade_chart.html of a single run.")
+    ] = None,
     time_limit: Annotated[
         float, typer.Option(min=1, max=604_800, help="Seconds that one run of a grid may take.")
     ] = 3600,
@@ -145,8 +148,10 @@ def command(
     wanted = _wanted(target, strategies, quotes, set_ or [], grid_ or [], range_ or [])
     if not wanted.varying:
         _refuse_without_grid(random=random, jobs=jobs, out=out or resume)
-        _one(wanted, url)
+        _one(wanted, url, report)
         return
+    if report is not None:
+        raise CallerError("--report is for a single run: leave --grid and --range out, and --set the best parameters")
     drawn = points.drawn(wanted.varying, random, seed if random_seed is None else random_seed) if random else None
     every = points.every(wanted.varying) if drawn is None else drawn
     jobs_ = [Job(wanted.path, wanted.source.code, {**wanted.fixed, **point}, wanted.subscription) for point in every]
@@ -208,16 +213,26 @@ def _set_environment(**paths: Path | None) -> None:
 # ---- one run -------------------------------------------------------------------------------------------------------
 
 
-def _one(wanted: _Wanted, url: str | None) -> None:
+def _one(wanted: _Wanted, url: str | None, directory: Path | None) -> None:
     """In this process: what the strategy prints is seen, and a debugger works."""
     if url:
         os.environ["MAS_BACKTEST_URL"] = url
     console = screen()
-    outcome = replay(wanted.found, wanted.fixed, wanted.subscription)
+    written: list[dict[str, Any]] = []
+
+    def write(client: Client) -> None:
+        if directory is not None:
+            written.extend(
+                (client.generate_kpi_report(directory=directory), client.generate_trade_chart(directory=directory))
+            )
+
+    outcome = replay(wanted.found, wanted.fixed, wanted.subscription, after=write)
     one = wanted.subscription
     synthetic = f", made-up prices (seed {one.seed})" if one.source == "synthetic" else ""
     console.print(f"{wanted.path} on {one.symbol} {one.timeframe or 'ticks'}{synthetic}", markup=False)
     show_one(console, dict(outcome.kpis), outcome.seconds)
+    for answer in written:
+        console.print(answer.get("path") or f"no report: {answer['error']}", markup=False, soft_wrap=True)
 
 
 # ---- a grid --------------------------------------------------------------------------------------------------------

@@ -99,15 +99,17 @@ def replay(
 
 
 def figures(client: Client) -> Row:
-    """The figures of the account that the replay was on. Raises RemoteError when there is none."""
+    """The figures of the newest replay. Raises RemoteError when its account cannot be read."""
     toggle: dict[str, Any] = {"backtest_toggle": True}
     account = client.get_account_info(toggle)
     if "error" in account:
         raise RemoteError(f"the account of the backtest cannot be read: {account['error']}")
-    orders = client.get_history_orders(ALWAYS)
+    orders = client.get_history_orders_total(ALWAYS) + client.get_orders_total(toggle)
     bars = max(replayed.row + 1 for replayed in client._mas.hub.backtests.values())
-    resting = client.get_orders_total(toggle)
-    return measure.kpis(account, len(orders) + resting, client.get_order_history(ALWAYS), bars)
+    if not any(deal["order"] for deal in client.get_order_history(ALWAYS)):
+        return measure.figures(account, None, orders, 0, bars)
+    report = client._mas.reports.report({})
+    return measure.figures(account, report.kpis, orders, report.history.deals, bars)
 
 
 def _failed(run: Run, code: str, text: str) -> RunResult:

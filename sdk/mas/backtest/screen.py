@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
-from mas.backtest.measure import KPIS
+from mas.backtest.measure import ENDLESS, KPIS
 from mas.backtest.plan import Job
 from mas.backtest.rows import DONE, PARAM, Row, Value, best_first, errors, point_text
 from mas_router.cli.screen import fitting
@@ -20,7 +20,7 @@ from mas_router.cli.screen import fitting
 #: Where nobody sees a bar, a line at most so often.
 LINE_SECONDS: Final = 1.0
 ERRORS_SHOWN: Final = 5
-MONEY: Final = frozenset({"profit", "balance"})
+MONEY: Final = frozenset({"profit", "balance", "equity"})
 
 
 class Shown:
@@ -78,6 +78,8 @@ def cell(name: str, value: Value) -> str:
         return "-"
     if isinstance(value, bool) or not isinstance(value, int | float):
         return str(value)
+    if isinstance(value, float) and abs(value) >= ENDLESS:
+        return "inf" if value > 0 else "-inf"
     if name in MONEY:
         return f"{value:,.2f}"
     return f"{value:,}" if isinstance(value, int) else f"{value:.2f}"
