@@ -70,6 +70,8 @@ def test_the_version_is_one_line() -> None:
         (["--nonsense"], "--nonsense"),
         (["sim-worker", "--slot", "3"], "--slots"),
         (["sim-worker", "--slots", "none"], "--slots"),
+        (["sim-worker", "--url", "amqp://127.0.0.1:1/", "--runs", "2"], "--strategies"),
+        (["sim-worker", "--url", "amqp://127.0.0.1:1/", "--strategies", "no/such"], "a directory"),
         (["status", f"amqp://user:{PASSWORD}@localhost/"], "amqp://...@localhost"),
         ([f"amqp://user:{PASSWORD}@localhost/"], "amqp://...@localhost"),
         (["status"], "MAS_URL"),

@@ -17,6 +17,7 @@ from mas.testing.workers import Workers
 from mas_router import topology
 from mas_router.amqp import AmqpTransport
 from tests.acceptance.mas_command import run, started
+from tests.rabbit import Rabbit
 from tests.strategies import write_strategies
 
 DAY = ["--symbol", "EURUSD", "--timeframe", "M5", "--from", "2024-01-02", "--to", "2024-01-03", "--source", "synthetic"]
@@ -192,6 +193,28 @@ def alive(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+@pytest.mark.slow
+def test_a_grid_waits_out_a_broker_that_dies_in_the_middle_of_it(
+    rabbit: Rabbit, rabbit_url: str, workers: Workers, strategies: Path, tmp_path: Path
+) -> None:
+    if not rabbit.can_control:
+        pytest.skip("this RabbitMQ cannot be stopped by the test")
+    workers.start(rabbit_url, "w1", "w2", options=offering(strategies))
+    out, marked = tmp_path / "r.csv", tmp_path / "marks"
+    line = odd(strategies, marked, "nothing", "--set", "seconds=1.5", "--range", "number=1:8", "--out", str(out))
+    with started(*line, MAS_URL=rabbit_url) as process:
+        wait_until(lambda: out.exists() and len(rows(out)) >= 2, "two results", SECONDS)
+        rabbit.kill()
+        time.sleep(2)
+        rabbit.start()
+        text, _ = process.communicate(timeout=90)
+    assert process.returncode == 0, text
+    assert sorted(int(row["param.number"]) for row in rows(out)) == list(range(1, 9))
+    assert {row["status"] for row in rows(out)} == {"done"}
+    assert max(Counter(words[0] for words in marks(marked)).values()) <= 2
+    wait_until(lambda: waiting(rabbit_url) == 0, "the queue to be empty", SECONDS)
 
 
 def test_a_worker_runs_nothing_from_outside_its_directory_and_no_other_version_of_a_strategy(

@@ -11,7 +11,7 @@ import typer
 from mas_router.amqp import AmqpTransport
 from mas_router.cli import logs
 from mas_router.cli.broker import Url, url_of, wait
-from mas_router.errors import InvalidField
+from mas_router.errors import CallerError, InvalidField
 from mas_router.runs import Place
 from sim_worker.opening import Sources, default_data, default_market
 from sim_worker.runner import Runner, RunnerSettings, stop_on_signals
@@ -54,6 +54,8 @@ def command(
     logs.set_up(log_level, json_logs)
     transport = AmqpTransport(url_of(url), name=name or "sim-worker")
     try:
+        if runs is not None and strategies is None:
+            raise CallerError("--runs is for backtests of strategies: give --strategies, too")
         catalog, server = data or default_data(), market or default_market()
         sources = Sources(catalog, read_server(server))
         place = Place(_directory(strategies), catalog, server, name, run_limit) if strategies else None

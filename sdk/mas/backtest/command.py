@@ -210,6 +210,13 @@ def _set_environment(**paths: Path | None) -> None:
             os.environ[name] = str(path.resolve())
 
 
+def _heading(wanted: _Wanted) -> str:
+    """What is run, on which quotes: those that are made up are named as such."""
+    one = wanted.subscription
+    synthetic = f", made-up prices (seed {one.seed})" if one.source == "synthetic" else ""
+    return f"{wanted.path} on {one.symbol} {one.timeframe or 'ticks'}{synthetic}"
+
+
 # ---- one run -------------------------------------------------------------------------------------------------------
 
 
@@ -227,9 +234,7 @@ def _one(wanted: _Wanted, url: str | None, directory: Path | None) -> None:
             )
 
     outcome = replay(wanted.found, wanted.fixed, wanted.subscription, after=write)
-    one = wanted.subscription
-    synthetic = f", made-up prices (seed {one.seed})" if one.source == "synthetic" else ""
-    console.print(f"{wanted.path} on {one.symbol} {one.timeframe or 'ticks'}{synthetic}", markup=False)
+    console.print(_heading(wanted), markup=False)
     show_one(console, dict(outcome.kpis), outcome.seconds)
     for answer in written:
         console.print(answer.get("path") or f"no report: {answer['error']}", markup=False, soft_wrap=True)
@@ -253,7 +258,7 @@ def _grid(
     """Do what is left and show all; the exit code."""
     console, varying, started = screen(), list(wanted.varying), time.monotonic()
     there = f", {len(jobs_) - len(todo)} of them are there already" if len(todo) < len(jobs_) else ""
-    console.print(f"{wanted.path}: {len(jobs_)} runs{there}", markup=False)
+    console.print(f"{_heading(wanted)}: {len(jobs_)} runs{there}", markup=False)
     interrupted = False
     if todo:
         with _fleet(wanted, url, jobs) as fleet, shown(console, len(todo), varying, kpi) as progress:
