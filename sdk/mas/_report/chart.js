@@ -93,11 +93,12 @@ function makeChart(host, tools, spec) {
   }
 
   function drawPane(g, pane, top, tall, from, to) {
-    const [low, high] = limits(pane, from, to);
-    const y = (value) => top + ((high - value) / (high - low)) * tall;
+    const [low, high] = limits(pane, from, to), legend = pane.series.some((one) => one.name) ? 18 : 0;
+    const start = top + (pane.zero ? 0 : legend), room = tall - legend; // no line runs through the names of the lines
+    const y = (value) => start + ((high - value) / (high - low)) * room;
     pane.from = top;
     pane.to = top + tall;
-    pane.unpx = (p) => high - ((p - top) / tall) * (high - low);
+    pane.unpx = (p) => high - ((p - start) / room) * (high - low);
     g.strokeStyle = colours.rule;
     g.lineWidth = 1;
     g.textBaseline = "middle";
@@ -118,17 +119,13 @@ function makeChart(host, tools, spec) {
     for (const series of pane.series) (series.open ? drawCandles : drawLine)(g, series, y, from, to);
     if (pane.marks) drawMarks(g, pane.marks, y);
     g.restore();
-    drawLegend(g, pane, pane.zero ? top + tall - 24 : top);
+    drawLegend(g, pane, pane.zero ? top + tall - 20 : top - 2);
   }
 
   function drawLegend(g, pane, top) {
     let at = 8;
     for (const series of pane.series.filter((one) => one.name)) {
       const wide = g.measureText(series.name).width;
-      g.fillStyle = colours.panel;
-      g.globalAlpha = 0.8;
-      g.fillRect(at - 4, top + 3, wide + 24, 17);
-      g.globalAlpha = 1;
       g.fillStyle = colours[series.colour];
       g.fillRect(at, top + 10, 10, 3);
       g.fillStyle = colours.text;
@@ -205,6 +202,7 @@ function makeChart(host, tools, spec) {
       const start = marks.opened[i] < 0 ? marks.closed[i] : marks.opened[i];
       if (marks.closed[i] >= view[0] - 1 && marks.closed[i] >= 0 && start <= view[1] + 1) shown.push(i);
     }
+    if (shown.length > (width - scale) * 2) return; // from that far they would only hide the prices
     const crowded = shown.length > (width - scale) / 4;
     for (const i of shown) {
       const colour = marks.net[i] < 0 ? colours.loss : colours.gain;
@@ -245,16 +243,26 @@ function makeChart(host, tools, spec) {
   }
 
   function drawTimes(g, from, to) {
-    const span = spec.time(to) - spec.time(from), wide = span < 4 * 86400 ? 88 : 74;
+    const first = spec.time(from), last = spec.time(to), wide = 78;
+    const period = PERIODS.find(([seconds]) => ((last - first) / seconds) * wide < width - scale) || PERIODS.at(-1);
     g.fillStyle = colours.muted;
     g.textBaseline = "alphabetic";
     g.textAlign = "center";
-    let before = "", free = -Infinity;
-    for (let p = wide / 2; p < width - scale - wide / 3; p += wide) {
-      const label = timeLabel(spec.time(nearest(unpx(p))), span);
-      if (label !== before && p > free) { g.fillText(label, p, height - 5); free = p + wide * 0.6; }
-      before = label;
+    let free = 24;
+    for (let t = startOf(first, period); t <= last; t = startOf(t + period[0] * 1.5, period)) {
+      const across = px(spec.x[firstAt(t)]);
+      if (across < free || across > width - scale - 24) continue;
+      g.fillText(timeLabel(t, period), across, height - 5);
+      free = across + wide * 0.85;
     }
+  }
+  function firstAt(seconds) {
+    let low = 0, high = count - 1;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (spec.time(middle) < seconds) low = middle + 1; else high = middle;
+    }
+    return low;
   }
 
   // ---- reading a value
@@ -369,9 +377,24 @@ function ticks(low, high, wanted) {
   return found;
 }
 
-function timeLabel(seconds, span) {
+// Seconds, and how many months that is.
+const DAY = 86400, MONTH = 30 * DAY;
+const PERIODS = [
+  ...[300, 900, 1800, 3600, 3 * 3600, 6 * 3600, 12 * 3600, DAY, 2 * DAY, 5 * DAY, 10 * DAY].map((seconds) => [seconds, 0]),
+  ...[1, 2, 3, 6, 12, 24, 60, 120].map((months) => [months * MONTH, months]),
+];
+
+// The last beginning of a period up to a time.
+function startOf(seconds, [length, months]) {
+  if (!months) return Math.floor(seconds / length) * length;
+  const date = new Date(seconds * 1000), all = date.getUTCFullYear() * 12 + date.getUTCMonth();
+  const month = Math.floor(all / months) * months;
+  return Date.UTC(Math.floor(month / 12), month % 12, 1) / 1000;
+}
+
+function timeLabel(seconds, [length, months]) {
   const iso = new Date(seconds * 1000).toISOString();
-  if (span > 3 * 365 * 86400) return iso.slice(0, 4);
-  if (span > 150 * 86400) return iso.slice(0, 7);
-  return span > 4 * 86400 ? iso.slice(0, 10) : iso.slice(5, 16).replace("T", " ");
+  if (months >= 12) return iso.slice(0, 4);
+  if (months) return iso.slice(0, 7);
+  return length >= DAY || seconds % DAY === 0 ? iso.slice(5, 10) : iso.slice(11, 16);
 }
