@@ -108,7 +108,7 @@ class Reports:
         if named or not replays:
             return self._desk.account(given)
         running = [account for account in replays if account.inline is not None]
-        return max(running or replays, key=lambda account: account.opened.time if account.opened else 0)
+        return max(running or replays, key=_opened_at)
 
     # ---- the rows of its replay --------------------------------------------------------------------------------------
 
@@ -118,8 +118,11 @@ class Reports:
             return None
         from mas._report.market import market
 
-        symbol = account.opening.symbols[0] if account.opening is not None and account.opening.symbols else ""
-        return market(symbol, self._chunks(account, account.row, account.opened.chunk))
+        opening = account.opening
+        if opening is None or not opening.symbols:
+            return None
+        chunks = self._chunks(account, account.row, account.opened.chunk)
+        return market(opening.symbols[0], chunks, ticks=opening.ticks)
 
     def _chunks(self, account: BacktestAccount, row: int, size: int) -> Iterator[Chunk]:
         waiting: deque[Future[Message]] = deque()
@@ -130,6 +133,11 @@ class Reports:
                 yield _chunk(waiting.popleft())
         while waiting:
             yield _chunk(waiting.popleft())
+
+
+def _opened_at(account: BacktestAccount) -> int:
+    """When the account was opened, by this machine's clock: two may be at two workers."""
+    return account.opened.time - account.offset if account.opened is not None else 0
 
 
 def _chunk(future: Future[Message]) -> Chunk:
@@ -152,9 +160,7 @@ def _asset(name: str) -> str:
 
 def _write(directory: Directory, name: str, page: str) -> str:
     """Write a page, whole or not at all; its path. Makes the directory when it is not there."""
-    if not isinstance(directory, str | os.PathLike | None) or "\0" in str(directory):
-        raise InvalidField("directory", directory, "the path of a directory")
-    folder = Path(directory) if directory is not None else Path()
+    folder = _folder(directory)
     folder.mkdir(parents=True, exist_ok=True)
     path = (folder / name).absolute()
     part = path.with_name(f".{name}.{os.getpid()}.part")
@@ -164,3 +170,13 @@ def _write(directory: Directory, name: str, page: str) -> str:
     finally:
         part.unlink(missing_ok=True)
     return str(path)
+
+
+def _folder(directory: object) -> Path:
+    try:
+        path = Path() if directory is None else Path(directory)  # type: ignore[arg-type]  # asks it, and may refuse
+    except Exception:  # a stranger's __fspath__ may raise anything
+        path = Path("\0")
+    if "\0" in str(path):
+        raise InvalidField("directory", directory, "the path of a directory")
+    return path

@@ -56,6 +56,13 @@ class Trader(mas.Client):
         return self._mas.reports._report({}).curve
 
 
+class BrokenPath:
+    """What calls itself a path and is none."""
+
+    def __fspath__(self) -> str:
+        raise RuntimeError("never mind")
+
+
 @pytest.mark.parametrize("symbol", ["EURUSD", "USDJPY", "EURGBP", "US500"])
 def test_the_equity_of_a_report_is_the_trade_servers_own_at_every_bar(world: World, symbol: str) -> None:
     with world.client(Trader) as client:
@@ -149,6 +156,7 @@ def test_what_cannot_be_reported_is_told_and_not_raised(world: World, tmp_path: 
             client.generate_data_report("EURUSD"),  # type: ignore[arg-type]
             client.generate_kpi_report(directory=3),  # type: ignore[arg-type]
             client.generate_kpi_report(directory="a\0b"),
+            client.generate_kpi_report(directory=BrokenPath()),
             client.generate_trade_chart(directory=tmp_path / "file"),
         ):
             assert answer["status"] is False
