@@ -53,7 +53,7 @@ class Trader(mas.Client):
             self.send_order(order(symbol=symbol, order_type=other, volume=0.2, position=held))
 
     def curve(self) -> Any:
-        return self._mas.reports._report({}).curve
+        return self._mas.reports.report({}).curve
 
 
 class BrokenPath:
