@@ -238,6 +238,7 @@ def test_on_an_exchange_the_last_price_triggers_and_the_book_executes():
         return engine.quote("EURUSD", desk.now, bid, ask, last)
 
     quote(1.1, 1.1002, 1.1001)
+    assert engine.last_price("EURUSD") == engine.symbol_row("EURUSD")["last"] == 1.1001
     desk.buy(0.1, sl=1.09, tp=1.12)
     desk.place(BUY_LIMIT, 1.095)
     desk.place(BUY_STOP, 1.11)

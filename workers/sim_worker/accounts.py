@@ -127,7 +127,7 @@ def symbol_row(book: Book, symbol: str) -> Row:
     if side is None:
         return {}
     time, bid, ask = book.quotes.get(symbol, NO_QUOTE)
-    market: Row = {"time": time // SECOND, "bid": bid, "ask": ask}
+    market: Row = {"time": time // SECOND, "bid": bid, "ask": ask, "last": side.last}
     if bid:
         market["spread"] = round((ask - bid) / side.spec.point)
     return _contract(side.spec) | market | _tick_values(book, side.spec, bid)
@@ -170,6 +170,10 @@ def _contract(spec: SymbolSpec) -> Row:
         "volume_max": spec.volume_max,
         "volume_step": spec.volume_step,
         "volume_limit": spec.volume_limit,
+        "start_time": spec.start_time,
+        "expiration_time": spec.expiration_time,
+        "session_price_limit_min": spec.price_limit_min,
+        "session_price_limit_max": spec.price_limit_max,
         "currency_base": spec.currency_base,
         "currency_profit": spec.currency_profit,
         "currency_margin": spec.currency_margin,

@@ -154,6 +154,11 @@ class Engine:
         """Time, bid and ask of the newest quote."""
         return self._book.quotes.get(symbol)
 
+    def last_price(self, symbol: str) -> float:
+        """The last price of an exchange's symbol; 0 without one, and for other symbols."""
+        side = self._book.symbols.get(symbol)
+        return side.last if side is not None else 0.0
+
     def active_symbols(self) -> frozenset[str]:
         """The symbols whose quotes can change anything: with resting orders or positions, or converting their money."""
         return horizon.active_symbols(self._book)

@@ -66,7 +66,16 @@ def _tick(engine: Engine, query: Query) -> list[Row]:
     if quote is None:
         return []
     time, bid, ask = quote
-    return [{"time": time // NS, "bid": bid, "ask": ask, "last": 0.0, "volume": 0, "time_msc": time // 1_000_000}]
+    return [
+        {
+            "time": time // NS,
+            "bid": bid,
+            "ask": ask,
+            "last": engine.last_price(query.symbol),
+            "volume": 0,
+            "time_msc": time // 1_000_000,
+        }
+    ]
 
 
 def depth(engine: Engine, symbol: str) -> list[Row]:
