@@ -12,9 +12,10 @@ from typing import Final, NamedTuple
 from mas_router import mt5
 from mas_router.messages import TradeRequest
 from mas_router.mt5 import Retcode, TradeAction
-from sim_worker.book import Book, SymbolBook
+from sim_worker.book import Book
 from sim_worker.records import Accepted, Order, Position
 from sim_worker.specs import AccountSpec, SymbolSpec
+from sim_worker.symbol_book import SymbolBook
 
 NO_QUOTE: Final = (0, 0.0, 0.0)
 #: The types of limit and stop-limit orders.

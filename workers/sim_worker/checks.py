@@ -11,11 +11,12 @@ from typing import Final
 from mas_router import mt5
 from mas_router.mt5 import Retcode, TradeAction
 from sim_worker import ledger, margins, valuation
-from sim_worker.book import Book, SymbolBook, day_end
+from sim_worker.book import Book, day_end
 from sim_worker.cases import NO_QUOTE, Case, Refusal, filling_allowed
 from sim_worker.limits import closes
 from sim_worker.rates import NoRate
 from sim_worker.records import DAY, SECOND, Order, Position
+from sim_worker.symbol_book import SymbolBook
 
 # ---- the symbol and the account --------------------------------------------------------------------------------------
 

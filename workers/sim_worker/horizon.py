@@ -14,11 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mas_router.errors import InvalidField
-from sim_worker.book import Book, SymbolBook
+from sim_worker.book import Book
 from sim_worker.margins import risk_margin
 from sim_worker.rates import Quote
 from sim_worker.sessions import Hours
 from sim_worker.specs import SymbolSpec
+from sim_worker.symbol_book import SymbolBook
 from sim_worker.valuation import Marks, floating_floor, holding, stop_line
 
 Prices = NDArray[np.float64]

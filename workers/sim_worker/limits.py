@@ -10,9 +10,10 @@ from typing import Final
 
 from mas_router import mt5
 from mas_router.mt5 import Retcode, TradeAction
-from sim_worker.book import Book, SymbolBook
+from sim_worker.book import Book
 from sim_worker.cases import Case, Refusal
 from sim_worker.records import Position
+from sim_worker.symbol_book import SymbolBook
 
 _EPSILON: Final = 1e-6
 _SELL: Final = int(mt5.ORDER_TYPE_SELL)

@@ -12,11 +12,12 @@ from typing import Final, NamedTuple
 
 from mas_router import mt5
 from sim_worker import money
-from sim_worker.book import Book, SymbolBook
+from sim_worker.book import Book
 from sim_worker.exposure import Exposure
 from sim_worker.rates import Quote, convert
 from sim_worker.records import Order, Position
 from sim_worker.specs import FORTS, SymbolSpec
+from sim_worker.symbol_book import SymbolBook
 
 Quotes = Mapping[str, Quote]
 _FIRST_STOP: Final = int(mt5.ORDER_TYPE_BUY_STOP)

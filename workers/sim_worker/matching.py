@@ -7,10 +7,11 @@ judged by the next tick. Sources: MetaTrader 5 server API, "Request Processing o
 
 from __future__ import annotations
 
-from sim_worker.book import Book, SymbolBook
+from sim_worker.book import Book
 from sim_worker.execution import close_at_stop
 from sim_worker.pending import activate, triggered
 from sim_worker.records import Change, Position
+from sim_worker.symbol_book import SymbolBook
 
 
 def trigger(book: Book, side: SymbolBook, bid: float, ask: float) -> list[Change]:

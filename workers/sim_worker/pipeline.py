@@ -15,7 +15,7 @@ from mas_router import mt5
 from mas_router.messages import TradeRequest
 from mas_router.mt5 import TradeAction
 from sim_worker import levels, limits
-from sim_worker.book import Book, Check, SymbolBook
+from sim_worker.book import Book
 from sim_worker.cases import Case, Refusal, opposite
 from sim_worker.checks import (
     account,
@@ -33,6 +33,7 @@ from sim_worker.checks import (
 )
 from sim_worker.records import Order
 from sim_worker.specs import ALL_ORDERS, AccountSpec, SymbolSpec
+from sim_worker.symbol_book import Check, SymbolBook
 
 #: In the table of a symbol's checks, those of an activation; the others are under the number of their action.
 _ACTIVATE: Final = -1

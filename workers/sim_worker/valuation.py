@@ -10,12 +10,13 @@ from collections.abc import Mapping
 from typing import Final
 
 from sim_worker import money
-from sim_worker.book import Book, SymbolBook
+from sim_worker.book import Book
 from sim_worker.margins import held_margin, maintenance_margin, reserved, risk_margin
 from sim_worker.rates import NoRate as NoRate
 from sim_worker.rates import Quote, by_market, convert, profit_rate
 from sim_worker.records import Position
 from sim_worker.specs import AccountSpec, SymbolSpec, currency_digits
+from sim_worker.symbol_book import SymbolBook
 
 Quotes = Mapping[str, Quote]
 #: The prices at which long and short positions are valued.
