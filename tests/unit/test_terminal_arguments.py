@@ -169,3 +169,20 @@ def test_the_group_the_password_and_the_server_have_their_longest_text():
     assert mt5.last_error() == (-2, 'Invalid "group" argument')
     assert mt5.login(LOGIN, password="p" * 254) is False
     assert mt5.last_error() == (-2, 'Invalid "password" argument')
+
+
+@pytest.mark.fidelity(
+    rule="Counts take whatever has an index, prices to calculate with take numbers", section="1.2", source=SOURCE
+)
+def test_counts_and_calculations_take_numpy_numbers_and_requests_do_not(server: TradeServer):
+    rates = mt5.copy_rates_from_pos("EURUSD", np.int64(1), np.int32(0), np.uint8(1))  # type: ignore[arg-type]
+    assert rates is not None and len(rates) == 1
+    assert mt5.order_calc_margin(0, "EURUSD", np.float32(1.0), Decimal("1.1")) == 1100.0  # type: ignore[arg-type]
+    for count in (1.0, "1", None):
+        assert mt5.copy_rates_from_pos("EURUSD", mt5.TIMEFRAME_M1, 0, count) is None  # type: ignore[arg-type]
+        assert mt5.last_error() == (-2, "Invalid arguments")
+    for count, start in ((0, 0), (-1, 0), (1, -1)):
+        assert mt5.copy_rates_from_pos("EURUSD", mt5.TIMEFRAME_M1, start, count) is None
+        assert mt5.last_error() == (-2, "Terminal: Invalid params")
+    assert mt5.copy_ticks_from("EURUSD", 0, -1, mt5.COPY_TICKS_ALL) is None
+    assert mt5.last_error() == (-2, "Terminal: Invalid params")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from operator import index
 from typing import Any, Final
 
 from sim_worker.terminal.failures import BadArgument
@@ -67,16 +68,29 @@ def real(value: object) -> float:
 
 
 def number(value: object) -> float:
-    """For calculations, ints are accepted as well."""
-    if not isinstance(value, int | float):
+    """For calculations: whatever has a float's value, such as an int, a Decimal or a NumPy number."""
+    if not hasattr(value, "__float__") and not hasattr(value, "__index__"):
         raise BadArgument
-    return float(value)
+    return float(value)  # type: ignore[arg-type]
+
+
+def whole(bits: int) -> _Rule:
+    """For counts and the like: an int, or what can stand for one, such as a NumPy integer."""
+    rule = signed(bits)
+
+    def wider(value: object) -> int:
+        if not hasattr(value, "__index__"):
+            raise BadArgument
+        return int(rule(index(value)))
+
+    return wider
 
 
 symbol_name: Final = text_up_to(MAX_SYMBOL)
 login_text: Final = text_up_to(MAX_LOGIN_TEXT)
 group_mask: Final = text_up_to(MAX_GROUP)
 ticket: Final = unsigned(64)
+c_int: Final = whole(32)
 long_int: Final = signed(32)  # a C long of Windows
 
 

@@ -78,7 +78,7 @@ def copy_rates_from(symbol: str, timeframe: int, date_from: Moment, count: int, 
 @api(None)
 def copy_rates_from_pos(symbol: str, timeframe: int, start_pos: int, count: int, /) -> Records:
     """`count` bars back from bar number `start_pos`, where 0 is the present one."""
-    return _rates(symbol, timeframe, position=argument.unsigned(32)(start_pos), count=_count(count))
+    return _rates(symbol, timeframe, position=argument.c_int(start_pos), count=_count(count))
 
 
 @api(None)
@@ -100,16 +100,16 @@ def copy_ticks_range(symbol: str, date_from: Moment, date_to: Moment, flags: int
 
 
 def _count(value: int) -> int:
-    return int(argument.unsigned(32)(value))
+    return int(argument.c_int(value))
 
 
 def _rates(symbol: str, timeframe: int, **which: int) -> Records:
-    name, frame = argument.symbol_name(symbol), argument.long_int(timeframe)
+    name, frame = argument.symbol_name(symbol), argument.c_int(timeframe)
     return _array(call("copy_rates", symbol=name, timeframe=frame, **which), RATES)
 
 
 def _ticks(symbol: str, flags: int, **which: int) -> Records:
-    name, kind = argument.symbol_name(symbol), argument.long_int(flags)
+    name, kind = argument.symbol_name(symbol), argument.c_int(flags)
     return _array(call("copy_ticks", symbol=name, flags=kind, **which), TICKS)
 
 

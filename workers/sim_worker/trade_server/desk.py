@@ -201,7 +201,13 @@ def _market_book_release(terminal: Terminal, args: Mapping[str, Any], now: int) 
     return True
 
 
+def _counted(args: Mapping[str, Any]) -> None:
+    if args.get("count", 1) <= 0 or args.get("position", 0) < 0:
+        raise CallFailed(ResultCode.INVALID_PARAMS)
+
+
 def _copy_rates(terminal: Terminal, args: Mapping[str, Any], now: int) -> bytes:
+    _counted(args)
     spec, frame = terminal.spec(args["symbol"]), history.timeframe_name(args["timeframe"])
     which = {name: args[name] for name in ("since", "until", "position", "count") if name in args}
     moment = terminal.shown_time(now)
@@ -209,6 +215,7 @@ def _copy_rates(terminal: Terminal, args: Mapping[str, Any], now: int) -> bytes:
 
 
 def _copy_ticks(terminal: Terminal, args: Mapping[str, Any], now: int) -> bytes:
+    _counted(args)
     spec = terminal.spec(args["symbol"])
     which = {name: args[name] for name in ("since", "until", "count") if name in args}
     moment = terminal.shown_time(now)
