@@ -15,8 +15,7 @@ import pytest
 from mas_router.errors import CallerError, MasError
 from sim_worker import terminal as mt5
 from sim_worker.terminal import frames
-from sim_worker.trade_server import Fault, RemoteServer, TradeServer, serve
-from sim_worker.trade_server.desk import _FUNCTIONS
+from sim_worker.trade_server import Fault, RemoteServer, TradeServer, functions, serve
 from sim_worker.trade_server.script import FUNCTIONS
 from sim_worker.trade_server.sockets import ARGUMENTS, Listener
 from tests.unit.terminal_kit import LOGIN, PASSWORD, buy
@@ -197,7 +196,7 @@ def test_wrong_values_of_a_client_harm_nobody_else(asked: object, listener: List
 
 
 def test_each_function_of_the_terminal_has_a_list_of_its_arguments():
-    assert set(ARGUMENTS) == FUNCTIONS == {*_FUNCTIONS, "initialize", "login"}
+    assert set(ARGUMENTS) == FUNCTIONS == {*functions.FUNCTIONS, "initialize", "login"}
 
 
 def test_a_frame_has_a_longest_size():
