@@ -229,18 +229,18 @@ class Book:
             order.magic,
             order.comment,
         )
-        self._write(deal)
+        self._write(deal, profit + commission + swap + fee)
         return deal
 
     def operate(self, kind: int, amount: float, comment: str) -> None:
         """A deal without an order or a symbol: a deposit, a credit, a commission of the day ... (ENUM_DEAL_TYPE)."""
         reason = 0  # DEAL_REASON_CLIENT: nobody's program
-        self._write(Deal(self._next_deal, 0, self.now, "", kind, 0, 0, reason, 0.0, 0.0, amount, comment=comment))
+        deal = Deal(self._next_deal, 0, self.now, "", kind, 0, 0, reason, 0.0, 0.0, amount, comment=comment)
+        self._write(deal, amount)
 
-    def _write(self, deal: Deal) -> None:
+    def _write(self, deal: Deal, amount: float) -> None:
         self._next_deal += 1
         self.deals.append(deal)
-        amount = deal.profit + deal.commission + deal.swap + deal.fee
         if deal.type == _CREDIT:
             self.aside += amount
         else:

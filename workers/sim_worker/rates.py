@@ -71,7 +71,7 @@ def convert(route: Route, own: str, price: float, ask: bool, quotes: Mapping[str
 
 def by_market(spec: SymbolSpec) -> bool:
     """Is profit converted at the bid and loss at the ask? So outside Forex; there, the side of the deal decides."""
-    return spec.conversion != "deal" and (spec.conversion == "market" or spec.calc_mode not in FOREX_MODES)
+    return spec.conversion == "market" if spec.conversion else spec.calc_mode not in FOREX_MODES
 
 
 def profit_rate(

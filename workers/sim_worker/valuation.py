@@ -117,10 +117,12 @@ def floating_floor(book: Book, side: SymbolBook, quotes: Quotes, marks: Marks | 
     what rounding could take is subtracted.
     """
     spec = side.spec
-    if spec.calc_mode == money.COLLATERAL:
-        return assets(book, side, quotes)
-    if spec.conversion == SETTLEMENT or (by_market(spec) and spec.currency_profit != book.account.currency):
-        return _floating_one_by_one(book, side, quotes, marks)  # profits and losses convert at different rates
+    if spec.conversion or by_market(spec):
+        if spec.calc_mode == money.COLLATERAL:
+            return assets(book, side, quotes)
+        other = spec.currency_profit != book.account.currency
+        if spec.conversion == SETTLEMENT or (other and by_market(spec)):
+            return _floating_one_by_one(book, side, quotes, marks)  # profits and losses convert at different rates
     bid, ask = marks or mark_prices(side, quotes)
     count, unit = len(side.positions), 10.0**-book.account.currency_digits
     leg = 10.0 ** -currency_digits(spec.currency_profit)
@@ -209,8 +211,15 @@ def _settled_part(book: Book) -> float:
 
 def equity_floor(book: Book) -> float:
     """Not more than the equity, at a cost that does not grow with the number of positions."""
-    own = book.balance + book.aside
-    return own + sum(floating_floor(book, s, book.quotes) + s.swap for s in holding(book) if s.positions)
+    return _floor(book, holding(book))
+
+
+def _floor(book: Book, sides: list[SymbolBook]) -> float:
+    total, quotes = book.balance + book.aside, book.quotes
+    for side in sides:
+        if side.positions:
+            total += floating_floor(book, side, quotes) + side.swap
+    return total
 
 
 def funds(book: Book) -> float:
@@ -243,10 +252,13 @@ def stop_line(account: AccountSpec) -> tuple[float, float]:
 
 def is_safe(book: Book) -> bool:
     """Is the account above its stop-out? Cheap when it clearly is."""
-    account = book.account
-    margin = sum(risk_margin(book, s, book.quotes) for s in holding(book))
+    account, sides, quotes = book.account, holding(book), book.quotes
+    needed = risk_margin if account.exchange else held_margin
+    margin = 0.0
+    for side in sides:
+        margin += needed(book, side, quotes)
     constant, ratio = stop_line(account)
-    if equity_floor(book) > constant + ratio * margin:
+    if _floor(book, sides) > constant + ratio * margin:
         return True
     margin = book.money(margin)
     if not margin:
