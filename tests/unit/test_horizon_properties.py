@@ -13,6 +13,8 @@ from mas_router.messages import TradeRequest
 from sim_worker import valuation
 from sim_worker.charges import Commission
 from sim_worker.engine import Engine
+from sim_worker.market import feed, run, run_together
+from sim_worker.quotes import Quotes
 from sim_worker.specs import AccountSpec, SymbolSpec
 from sim_worker.symbols import SYMBOLS
 from tests.unit.engine_kit import BUY_LIMIT, DAY, DEAL, NOON, PENDING, SECOND
@@ -114,17 +116,29 @@ def test_before_the_earliest_event_of_all_symbols_nothing_happens(account, held,
 @given(accounts, holdings, margins, st.integers(0, 2**32 - 1), st.sampled_from([1e-5, 1e-4, 1e-3]))
 def test_jumping_along_one_symbol_finds_what_feeding_every_quote_finds(account, held, more, seed, step):
     """While the other symbols stand still; the first symbol that is held, and each that converts its money."""
-    walks = _walks(seed, step)
     times = NOON + 900 * SECOND * np.arange(1, ROWS + 1, dtype=np.int64)  # more than a day
     for name in sorted({held[0][0], "EURUSD", "GBPUSD"}):
-        ends = []
-        for jump in (False, True):
-            engine, at = _engine(account, held, more), 0
-            while at < ROWS:
-                if jump:
-                    rest = (prices[at:] for prices in walks[name])
-                    at = min(at + engine.next_event(name, times[at:], *rest), ROWS - 1)
-                engine.quote(name, int(times[at]), *(float(prices[at]) for prices in walks[name]))
-                at += 1
-            ends.append((engine.account_row(), engine.deals(), engine.history_orders(), engine.positions()))
-        assert ends[0] == ends[1]
+        bid, ask, last = _walks(seed, step)[name]
+        quotes = Quotes(time=times, bid=bid, ask=ask, last=last)
+        slow, fast = _engine(account, held, more), _engine(account, held, more)
+        changes = [change for row in range(ROWS) for change in feed(slow, name, quotes, row)]
+        assert run(fast, name, quotes) == changes
+        assert _ends(fast) == _ends(slow)
+
+
+def _ends(engine: Engine) -> tuple[Any, ...]:
+    return engine.account_row(), engine.deals(), engine.history_orders(), engine.positions()
+
+
+@quick
+@given(accounts, holdings, margins, st.integers(0, 2**32 - 1), st.sampled_from([1e-5, 1e-4]))
+def test_jumping_along_all_symbols_finds_what_feeding_every_quote_finds(account, held, more, seed, step):
+    """Each symbol has quotes at times of its own. The days end with the prices of that moment, whatever was skipped."""
+    parts = {}
+    for at, (name, walk) in enumerate(_walks(seed, step).items()):
+        times = NOON + 900 * SECOND * np.arange(1, ROWS + 1, dtype=np.int64) + at
+        parts[name] = Quotes(time=times, bid=walk[0], ask=walk[1], last=walk[2])
+    slow, fast = _engine(account, held, more), _engine(account, held, more)
+    changes = [c for row in range(ROWS) for name in parts for c in feed(slow, name, parts[name], row)]
+    assert run_together(fast, dict(parts)) == changes
+    assert _ends(fast) == _ends(slow)

@@ -31,6 +31,7 @@ class Book:
 
     def __init__(self, account: AccountSpec, find: Callable[[str], SymbolSpec | None]) -> None:
         self.account, self._find = account, find
+        self.unit = 10.0**-account.currency_digits  # a cent
         self.quotes: dict[str, Quote] = {}
         self.symbols: dict[str, SymbolBook] = {}
         self.orders: dict[int, Order] = {}

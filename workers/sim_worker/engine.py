@@ -127,7 +127,8 @@ class Engine:
 
         Times ascend. It may be too early, never too late: until the account changes, and, where the quotes of several
         symbols count, until the earliest of their next events. The cost grows with the rows that are looked at: give a
-        window, and ask again at its end.
+        window, and ask again at its end. Before the first quote after `end_of_day`, the one before it must be given to
+        `quote`, too.
         """
         found = None if lasts is None else Span(lasts, lasts)
         return horizon.next_event(self._book, symbol, times, Span(bids, bids), Span(asks, asks), found)
@@ -149,6 +150,11 @@ class Engine:
     def version(self) -> int:
         """Another number after anything but a quote that may have changed the account: `next_event` is to be asked."""
         return self._requests
+
+    @property
+    def end_of_day(self) -> int:
+        """When something will be charged by the newest quotes; later than any time when there is nothing to charge."""
+        return self._book.rollover
 
     def last_quote(self, symbol: str) -> Quote | None:
         """Time, bid and ask of the newest quote."""

@@ -12,6 +12,7 @@ from mas_router import mt5
 from mas_router.mt5 import RETCODE_TEXT
 from mas_router.orders import State
 from sim_worker.book import Book
+from sim_worker.money import normalize
 from sim_worker.records import Change, Deal, DealChange, Order, OrderChange, Position, Why
 from sim_worker.specs import SymbolSpec
 from sim_worker.valuation import closing_price, closing_profit, mark_entry
@@ -108,7 +109,7 @@ def _add(book: Book, order: Order, position: Position, price: float, volume: flo
     deal = book.record(order, position.type, _IN, volume, price)
     total = round(position.volume + volume, 8)
     cost = position.volume * position.price_open + volume * price
-    book.reprice(position, total, round(cost / total, book.symbols[order.symbol].spec.digits + 3))
+    book.reprice(position, total, normalize(cost / total, book.symbols[order.symbol].spec.digits + 3))
     mark_entry(book, position, volume, price)
     if order.volume_current == order.volume_initial:  # what its owner changed since then stays
         _adopt(book, position, order)

@@ -62,6 +62,8 @@ def next_event(book: Book, symbol: str, times: Times, bids: Span, asks: Span, la
     if side.quoting is not None:
         start, end = _quoted(side.quoting, times, end)
     guard = MarginGuard(book, side.spec)
+    if guard.stopped:
+        return min(start, end)
     if not (side.orders or side.positions or guard.matters):
         return end
     block = _FIRST_BLOCK
@@ -167,7 +169,7 @@ class MarginGuard:
         self._half = spec.point * _HALF
         constant, self._ratio = stop_line(book.account)
         self._moving: list[SymbolBook] = []
-        self._rest = book.balance + book.aside - constant
+        self._rest = book.balance + book.aside - book.unit - constant
         names: set[str] = set()
         for side in holding(book):
             legs = conversion_legs(book, side) | {side.spec.name}
@@ -177,19 +179,16 @@ class MarginGuard:
                 self._moving.append(side)
             else:
                 self._rest += self._headroom(side, book.quotes)
-        self._least = 0.0
-        if len(names) > 1 and self._moving:
-            self._least = self._share(len(names))
+        now = self._rest + sum(self._headroom(side, book.quotes) for side in self._moving)
+        #: Is the account at its stop-out already? Then the next quote of any symbol closes something.
+        self.stopped = bool(names) and now <= 0.0
+        # What must remain; half of a fair share is kept for what two prices do to each other.
+        self._least = max(0.0, now) * (1.0 - 0.5 / len(names)) if len(names) > 1 else 0.0
 
     @property
     def matters(self) -> bool:
         """Is there any position whose money depends on these quotes?"""
         return bool(self._moving)
-
-    def _share(self, symbols: int) -> float:
-        """The headroom that must remain; half of a fair share is kept for what two prices do to each other."""
-        now = self._rest + sum(self._headroom(side, self._book.quotes) for side in self._moving)
-        return max(0.0, now) * (1.0 - 0.5 / symbols)
 
     def _headroom(self, side: SymbolBook, quotes: dict[str, Quote], marks: Marks | None = None) -> float:
         margin = risk_margin(self._book, side, quotes)

@@ -54,6 +54,8 @@ def run(engine: Engine, symbol: str, quotes: Quotes) -> list[Change]:
         lasts = None if quotes.last is None else quotes.last[start:]
         at = start + engine.next_event(symbol, quotes.time[start:], quotes.bid[start:], quotes.ask[start:], lasts)
         at = min(at, end - 1)
+        if at > start and quotes.time[at] >= engine.end_of_day:
+            changes += feed(engine, symbol, quotes, at - 1)  # the day's last prices are those of its swaps
         changes += feed(engine, symbol, quotes, at)
         start = at + 1
     return changes

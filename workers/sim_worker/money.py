@@ -21,7 +21,7 @@ _BONDS: Final = (37, 39)
 _OPTIONS: Final = (34, 36)
 _FIXED: Final = (1, 33, 35)
 
-_POWERS: Final = tuple(10.0**n for n in range(9))
+_POWERS: Final = tuple(10.0**n for n in range(12))
 #: Sums such as 1.005 are stored a hair below what they stand for; a half must still round away from zero.
 _HAIR: Final = 1e-6
 

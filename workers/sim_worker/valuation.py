@@ -215,7 +215,7 @@ def equity_floor(book: Book) -> float:
 
 
 def _floor(book: Book, sides: list[SymbolBook]) -> float:
-    total, quotes = book.balance + book.aside, book.quotes
+    total, quotes = book.balance + book.aside - book.unit, book.quotes
     for side in sides:
         if side.positions:
             total += floating_floor(book, side, quotes) + side.swap
