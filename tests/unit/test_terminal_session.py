@@ -101,6 +101,16 @@ def test_terminals_with_different_names_have_accounts_of_their_own():
         assert info is not None and info.login == LOGIN
 
 
+@pytest.mark.fidelity(rule="One connection per process: initialize replaces it", section="5", source=SOURCE)
+def test_a_second_initialize_replaces_the_first_even_if_it_fails():
+    with connected():
+        assert mt5.initialize("sim:other", login=LOGIN, password=PASSWORD)
+        info = mt5.terminal_info()
+        assert info is not None and info.path == "sim:other"
+        assert mt5.initialize("sim:other", login=LOGIN, password="wrong") is False
+        assert mt5.terminal_info() is None and mt5.last_error()[0] == -10004
+
+
 def test_the_terminal_says_what_it_is():
     with connected():
         version, info = mt5.version(), mt5.terminal_info()

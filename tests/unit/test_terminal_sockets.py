@@ -7,6 +7,7 @@ import socket
 import struct
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import msgpack
@@ -15,6 +16,7 @@ import pytest
 from mas_router.errors import CallerError, MasError
 from sim_worker import terminal as mt5
 from sim_worker.terminal import frames
+from sim_worker.terminal.links import SocketLink
 from sim_worker.trade_server import Fault, RemoteServer, TradeServer, functions, serve
 from sim_worker.trade_server.script import FUNCTIONS
 from sim_worker.trade_server.sockets import ARGUMENTS, Listener
@@ -120,6 +122,25 @@ def test_a_port_that_is_taken_or_that_nobody_serves_is_an_error_at_once(listener
     assert mt5.initialize(f"sim://127.0.0.1:{port}") is False and mt5.last_error()[0] == -10003
     with pytest.raises(MasError, match="no trade server"):
         RemoteServer("127.0.0.1", port)
+
+
+def test_a_fleet_trades_at_the_same_time_each_worker_on_its_own_terminal(listener: Listener, control: RemoteServer):
+    def work(login: int) -> None:
+        link = SocketLink(listener.host, listener.port, f"desk-{login}", 10.0)
+        link.call("initialize", {"login": login, "password": "pw", "server": ""})
+        for number in range(20):
+            request = mt5.TradeRequest((1, number, 0, "EURUSD", 0.01, *[0.0] * 4, *[0] * 5, f"{login}", 0, 0))
+            assert link.call("order_send", {"request": request._asdict()})["request_id"] == number + 1
+        link.close()
+
+    logins = range(8001, 8009)
+    for login in logins:
+        control.add_account(login, "pw")
+    with ThreadPoolExecutor(len(logins)) as pool:
+        assert list(pool.map(work, logins)) == [None] * len(logins)
+    for login in logins:
+        rows = control.records(login, "positions")
+        assert [(row["magic"], row["comment"]) for row in rows] == [(n, f"{login}") for n in range(20)]
 
 
 # ---- what comes from outside -----------------------------------------------------------------------------------------

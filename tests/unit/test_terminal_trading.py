@@ -14,6 +14,7 @@ from sim_worker.trade_server import TradeServer
 from tests.unit.terminal_kit import LOGIN, buy, buy_limit, connected
 
 SOURCE = "MetaTrader5 package 5.0.6231"
+PRACTICE = "Published reports of users of the MetaTrader5 package"
 BOOK = "MQL5 Programming for Traders, part 6"
 
 
@@ -89,6 +90,9 @@ def test_stops_are_set_and_fire_with_their_reason_and_the_brokers_comment(server
 
 
 @pytest.mark.fidelity(rule="ticket= of history_deals_get is the ticket of an order", section="1.2", source=SOURCE)
+@pytest.mark.fidelity(
+    rule="date_to in UTC cuts off the newest deals where the server's clock is ahead", section="5", source=PRACTICE
+)
 def test_the_history_is_asked_by_order_by_position_or_by_dates_of_the_server(server: TradeServer):
     first = done(buy())
     server.advance(3600)
@@ -133,6 +137,16 @@ def test_request_numbers_count_up_and_go_on_after_a_reconnect(server: TradeServe
     mt5.shutdown()
     mt5.initialize()
     assert done(buy()).request_id == 3
+
+
+@pytest.mark.fidelity(rule="Nothing found is (), a failure is None", section="5", source=SOURCE)
+def test_nothing_found_is_an_empty_tuple_and_a_failure_is_none(server: TradeServer):
+    for function in (mt5.positions_get, mt5.orders_get, mt5.history_orders_get, mt5.history_deals_get):
+        assert function(ticket=12345) == () and mt5.last_error() == (1, "Success")
+    assert mt5.positions_get(symbol="NOSUCH") == mt5.orders_get(group="!*") == ()
+    mt5.shutdown()
+    for function in (mt5.positions_get, mt5.orders_get, mt5.history_orders_get, mt5.history_deals_get):
+        assert function(ticket=12345) is None
 
 
 # ---- Buy, Sell and Close ---------------------------------------------------------------------------------------------
