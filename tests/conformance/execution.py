@@ -81,12 +81,14 @@ class Case:
     digits: int = 5
     start: str = "Wed 12:00:00"
     beside: Mapping[str, str] = field(default_factory=dict)  # quotes of the symbols that convert its money
+    also: Mapping[str, str] = field(default_factory=dict)  # quotes of other symbols that it trades
     contract: str = ""
     account: str = ""
 
     def script(self, symbol: str = "") -> list[Quote]:
         """The quotes with their times: of the case's symbol, or of one beside it."""
-        return _script(self.beside[symbol] if symbol else self.quotes, self._start())
+        others = {**self.beside, **self.also}
+        return _script(others[symbol] if symbol else self.quotes, self._start())
 
     def _start(self) -> datetime:
         day, clock = self.start.split()

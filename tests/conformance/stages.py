@@ -62,6 +62,8 @@ class Player(mas.Client):
         return f"{call.name} {'ok' if answer.ok else answer.retcode or answer.state.value}"
 
     def _known(self, name: str, value: object) -> object:
+        if name == "symbol":
+            return self.case.name_of(str(value))
         return self.orders.get(str(value), value) if name in REFERENCES else value
 
     def name_of(self, client_order_id: str, *tickets: int) -> str:
@@ -99,15 +101,17 @@ class Replayer(Player):
     """Plays a case on a replay: the calls are made inside `receive_ticks`."""
 
     def receive_ticks(self, symbol: str, data: Data, is_end: bool = False) -> None:
-        self.act(data["time"], self._seen)
-        self._seen += 1
+        if symbol == self.case.name_of(self.case.symbol):
+            self.act(data["time"], self._seen)
+            self._seen += 1
 
     def play(self) -> None:
         case, self._seen = self.case, 0
         script = case.script()
         self.subscribe_ticks(
             {
-                "symbol": case.name_of(case.symbol),
+                # The case's own symbol comes last: at its quotes, those of the others at that time are known.
+                "symbol": [case.name_of(symbol) for symbol in (*case.also, case.symbol)],
                 "from": script[0].time - REST,
                 "to": script[-1].time + REST,
                 **self.mine,
@@ -123,7 +127,7 @@ class ReplayStage:
         self._url, self._data, self._market = url, data, market
 
     def play(self, case: Case) -> Played:
-        for symbol in ("", *case.beside):
+        for symbol in ("", *case.beside, *case.also):
             write(self._data, case.name_of(symbol or case.symbol), case.script(symbol))
         with Replayer(self._url, data=self._data, market=self._market) as player:
             player.case = case

@@ -10,6 +10,7 @@ class Trend(mas.Client):
     def __init__(self) -> None:
         super().__init__()
         self.filled: float = 0.0
+        self.bars: object = None
 
     def receive_order_status(self, order_id: str, status_data: dict[str, Any]) -> None:
         self.last_state: str = status_data["message"]
@@ -26,4 +27,10 @@ def run() -> str:
             {"symbol": "EURUSD", "order_type": "buy", "volume": 0.1, "backtest_toggle": logged_in}
         )
         canceled: bool = strategy.cancel_order({"order_id": order})
+        since: str = strategy.get_start_date("2024-03-15", "D1", 20)
+        strategy.subscribe_bars({"symbol": "EURUSD", "timeframe": "D1", "from": since, "backtest_toggle": True})
+        strategy.set_lang("zh-tw")
+        connected: bool = strategy.initialize_mt5() and strategy.reconnect_mt5()
+        levels: list[dict[str, Any]] = strategy.get_market_book({"symbol": "EURUSD"}) if connected else []
+        strategy.bars = strategy.get_bars_from_pos({"symbol": "EURUSD", "timeframe": "D1", "count": len(levels) + 1})
         return order if order.ok and not canceled else order.state

@@ -6,6 +6,7 @@ Pure. What has not happened yet is not looked at: who asks gives the quotes, or 
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -18,6 +19,8 @@ from sim_worker.synthetic import SyntheticFeed, synthetic_bars
 
 #: How long the past of a synthetic market is that follows the clock: what can be computed within half a second.
 PAST_DAYS: Final = 365
+#: A few lengths, so that asking for a little more does not begin anew.
+_PASTS: Final = (8, 32, 128)
 _MONTH: Final = 31 * 1440  # minutes
 _LEAST: Final = 1024
 
@@ -61,10 +64,16 @@ def wall_bars(feed: SyntheticFeed, seed: int, spec: SymbolSpec, minutes: int, ti
     present = resample(feed.quotes(first, tick + 1 - first), "M1")
     if first:
         return present
-    end = feed.start_ns // MINUTE * MINUTE
-    span = min(minutes * MINUTE * 7 // 5 + 4 * DAY, PAST_DAYS * DAY)  # five days of seven, and a weekend
-    past = synthetic_bars(seed, spec, end - span, end)
-    return Bars.concat([_moved(past, float(present.open[0]), spec), present]) if len(past) else present
+    needed = minutes * MINUTE * 7 // 5 // DAY + 4  # five days of seven, and a weekend
+    days = next((days for days in _PASTS if days >= needed), PAST_DAYS)
+    past = _past(seed, spec, feed.start_ns // MINUTE * MINUTE, days, float(present.open[0]))
+    return Bars.concat([past, present]) if len(past) else present
+
+
+@lru_cache(maxsize=4)  # a strategy asks again and again; a year of minutes takes half a second, and 30 megabytes
+def _past(seed: int, spec: SymbolSpec, end: int, days: int, price: float) -> Bars:
+    past = synthetic_bars(seed, spec, end - days * DAY, end)
+    return _moved(past, price, spec) if len(past) else past
 
 
 def _moved(past: Bars, price: float, spec: SymbolSpec) -> Bars:

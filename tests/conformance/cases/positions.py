@@ -313,3 +313,61 @@ case(
     """,
     end="position b buy 0.10 @1.10010 sl 1.09400",
 )
+
+case(
+    "E-116",
+    "Positions of several symbols share one margin, and each follows its own quotes.",
+    section="4.6",
+    source="MetaTrader 5 help, Margin Calculation: Forex, Futures",
+    quotes="1.10000/1.10010 1.10000/1.10010",
+    also={"GBPUSD": "1.27000/1.27020 1.27100/1.27120"},
+    do={0: [send("a", "buy", 1.0), send("b", "sell", 1.0, symbol="GBPUSD", sl=1.27110)]},
+    hear="""
+        0 > a ok
+        0 > b ok
+        0 a FILLED 10009
+        0 a buy in 1.00 @1.10010
+        0 b FILLED 10009
+        0 b sell in 1.00 @1.27000
+        1 b buy out 1.00 @1.27120 sl -120.00
+    """,
+    end="position a buy 1.00 @1.10010; margin 1100.10; balance 9880.00",
+)
+
+case(
+    "E-117",
+    "The stop-out closes the position with the largest loss of all symbols, whichever symbol's quote brings it about.",
+    section="4.9",
+    source="MetaTrader 5 administrator help, Groups: margin call and stop out",
+    setting="stop_out",
+    quotes="1.10000/1.10010 1.09600/1.09610",
+    also={"GBPUSD": "1.27000/1.27020 1.26000/1.26020"},
+    do={0: [send("a", "buy", 4.0), send("b", "buy", 4.0, symbol="GBPUSD")]},
+    hear="""
+        0 > a ok
+        0 > b ok
+        0 a FILLED 10009
+        0 a buy in 4.00 @1.10010
+        0 b FILLED 10009
+        0 b buy in 4.00 @1.27020
+        1 b sell out 4.00 @1.26000 so -4080.00
+    """,
+    # Equity 4280 of margin 9481.20 is 45 %; afterwards it is 4280 of 4400.40.
+    end="position a buy 4.00 @1.10010; balance 5920.00; equity 4280.00",
+)
+
+case(
+    "E-118",
+    "A pending order in another symbol waits for that symbol's quotes.",
+    section="2.2",
+    source="MetaTrader 5 server API, Request Processing on the Server",
+    quotes="1.10000/1.10010 1.26000/1.26010 1.26000/1.26010",
+    also={"GBPUSD": "1.27000/1.27020 1.27000/1.27020 1.26980/1.27000"},
+    do={0: [send("a", "buy_limit", 0.1, price=1.27000, symbol="GBPUSD")]},
+    hear="""
+        0 > a ok
+        0 a ACCEPTED 10009
+        2 a FILLED 10009
+        2 a buy in 0.10 @1.27000
+    """,
+)
