@@ -226,10 +226,15 @@ def test_a_setting_that_cannot_be_read_is_an_error_that_names_it(make, field):
 def test_settings_that_the_broker_changes_count_from_then_on():
     desk = _desk()
     ticket = desk.buy(0.1).result.order
+    versions = [desk.engine.version]
     desk.engine.change_symbol(replace(EURUSD, trade_mode=3))
+    versions.append(desk.engine.version)
     assert desk.buy(0.1).result.retcode == 10044
     assert desk.sell(0.1, position=ticket).result.retcode == 10009
+    versions.append(desk.engine.version)
     desk.engine.change_account(AccountSpec(read_only=True))
+    versions.append(desk.engine.version)
+    assert len({*versions}) == 4  # so nobody goes on with a horizon from before
     assert desk.buy(0.1).result.retcode == 10044
     desk.engine.change_symbol(EURUSD)
     assert desk.buy(0.1).result.retcode == 10017

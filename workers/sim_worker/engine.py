@@ -47,7 +47,7 @@ class Engine:
         self.account = account
         self._book = Book(account, symbols)
         ledger.open_account(self._book, opened)
-        self._requests = 0
+        self._requests = self._settings = 0
         self._throttle = Throttle(account.requests_per_second) if account.requests_per_second else None
 
     # ---- settings ----------------------------------------------------------------------------------------------------
@@ -62,6 +62,7 @@ class Engine:
             raise InvalidField("symbol", spec.name, "a symbol in use, with the digits that it has")
         side.adopt(spec, self.account)
         side.stale = True
+        self._settings += 1
         self._book.adopt_settings()
 
     def change_account(self, account: AccountSpec) -> None:
@@ -70,6 +71,7 @@ class Engine:
             if getattr(account, name) != getattr(self.account, name):
                 raise InvalidField(name, getattr(account, name), f"{getattr(self.account, name)}, as it was")
         self.account = self._book.account = account
+        self._settings += 1
         self._throttle = Throttle(account.requests_per_second) if account.requests_per_second else None
         for side in self._book.symbols.values():
             side.adopt(side.spec, account)
@@ -149,7 +151,7 @@ class Engine:
     @property
     def version(self) -> int:
         """Another number after anything but a quote that may have changed the account: `next_event` is to be asked."""
-        return self._requests
+        return self._requests + self._settings
 
     @property
     def end_of_day(self) -> int:
