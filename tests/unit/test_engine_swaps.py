@@ -243,3 +243,12 @@ def test_a_position_may_be_rolled_over_by_reopening_it(mode, side, opened):
     assert closed.profit == (20.0 if side == BUY else -20.0)
     assert [change.order.client_id for change in changes] == ["mine", "mine"]
     assert [deal.order for deal in (closed, again)] == [0, 0]
+
+
+def test_a_position_whose_swap_could_not_be_converted_is_not_opened():
+    spec = _spec(2, name="THING", currency_base="XYZ", currency_profit="GBP", currency_margin="GBP")
+    for mode, retcode in ((2, 10021), (5, 10021), (4, 10009)):
+        desk = Desk(replace(spec, swap_mode=mode), currency="EUR", deposit=100_000.0)
+        desk.quote(0.88, symbol="EURGBP")
+        desk.quote(1.1)
+        assert desk.buy(0.1).result.retcode == retcode

@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from mas_router.errors import InvalidField
-from sim_worker.specs import AccountSpec, SymbolSpec, conversion_symbols
+from sim_worker.rates import conversion_symbols
+from sim_worker.specs import AccountSpec, SymbolSpec
 from sim_worker.symbols import SYMBOLS, find_symbol
 
 

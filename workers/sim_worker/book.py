@@ -12,10 +12,10 @@ from typing import Final
 from mas_router import mt5
 from sim_worker import ledger
 from sim_worker.money import normalize
-from sim_worker.rates import NoRate, Quote, Route, find_route
+from sim_worker.rates import NoRate, Quote, Route, conversion_symbols, find_route
 from sim_worker.records import DAY, SECOND, Accrual, Deal, Order, Position
 from sim_worker.sessions import NEVER
-from sim_worker.specs import AccountSpec, SymbolSpec, conversion_symbols
+from sim_worker.specs import AccountSpec, SymbolSpec
 from sim_worker.symbol_book import SymbolBook
 
 #: Orders and positions share one number space, deals have another, as on a real server.

@@ -130,15 +130,15 @@ def account(book: Book, case: Case) -> Refusal | None:
 
 
 def prices(book: Book, case: Case) -> Refusal | None:
-    """There must be a quote; and to open anything, the quotes that convert its profit and margin."""
+    """There must be a quote; and to open anything, the quotes that convert its money."""
     spec = case.spec
     if not case.ask:
         return Refusal(Retcode.PRICE_OFF, f"{spec.name} has not been quoted yet")
     if case.request.action not in (TradeAction.DEAL, TradeAction.PENDING):
         return None
     try:
-        book.route(spec, spec.currency_profit)
-        book.route(spec, spec.currency_margin)
+        for currency in spec.currencies:
+            book.route(spec, currency)
     except NoRate as error:
         names = ", ".join(book.conversion_symbols(spec)) or "such a pair"
         return Refusal(Retcode.PRICE_OFF, f"{error}: {names} is not quoted")

@@ -15,7 +15,8 @@ import numpy as np
 from sim_worker.engine import Change, Engine
 from sim_worker.history import wall_bars
 from sim_worker.quotes import Bars, Quotes
-from sim_worker.specs import SymbolSpec, conversion_symbols
+from sim_worker.rates import conversion_symbols
+from sim_worker.specs import SymbolSpec
 from sim_worker.synthetic import SyntheticFeed
 
 MS = 1_000_000

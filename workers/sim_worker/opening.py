@@ -18,9 +18,10 @@ from sim_worker.catalog import Catalog
 from sim_worker.engine import Engine
 from sim_worker.market import Market, WallMarket
 from sim_worker.quotes import Bars
+from sim_worker.rates import conversion_symbols
 from sim_worker.replay import ReplayMarket
 from sim_worker.session import CHUNK_ROWS, Session
-from sim_worker.specs import AccountSpec, SymbolSpec, conversion_symbols
+from sim_worker.specs import AccountSpec, SymbolSpec
 from sim_worker.symbols import TradeServer
 from sim_worker.synthetic import synthetic_bar_chunks, synthetic_quote_chunks
 from sim_worker.tape import Chunks, Stream, Tape

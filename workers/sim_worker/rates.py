@@ -6,7 +6,7 @@ symbol itself converts at the price of the deal (MetaTrader 5 help, "Profit Calc
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from mas_router.errors import MasError
 from sim_worker.specs import FOREX_MODES, SymbolSpec, split_suffix
@@ -82,3 +82,35 @@ def profit_rate(
         return 1.0
     ask = amount < 0.0 if by_market(spec) else not sell
     return convert(route, spec.name, price, ask, quotes)
+
+
+# ---- what must be quoted ---------------------------------------------------------------------------------------------
+
+
+def conversion_symbols(spec: SymbolSpec, currency: str, find: Callable[[str], SymbolSpec | None]) -> tuple[str, ...]:
+    """Which other symbols must be quoted so that this symbol's money converts to a deposit currency."""
+    names: dict[str, None] = {}
+    for source in spec.currencies:
+        for name in _symbols_between(source, currency, spec, find):
+            if name != spec.name:
+                names[name] = None
+    return tuple(names)
+
+
+def _symbols_between(
+    source: str, target: str, spec: SymbolSpec, find: Callable[[str], SymbolSpec | None]
+) -> tuple[str, ...]:
+    if source == target or {source, target} == {spec.currency_base, spec.currency_profit}:
+        return ()  # nothing to convert, or the symbol is itself the pair
+    direct = _symbol_of(source, target, spec, find)
+    if direct:
+        return direct
+    return _symbol_of(source, "USD", spec, find) + _symbol_of("USD", target, spec, find)
+
+
+def _symbol_of(source: str, target: str, spec: SymbolSpec, find: Callable[[str], SymbolSpec | None]) -> tuple[str, ...]:
+    if source == target or {source, target} == {spec.currency_base, spec.currency_profit}:
+        return ()
+    suffix = spec.suffix
+    names = (source + target + suffix, target + source + suffix, source + target, target + source)
+    return next(((name,) for name in names if find(name) is not None), ())

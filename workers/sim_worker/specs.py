@@ -28,6 +28,7 @@ FOREX_MODES: Final = frozenset({int(mt5.SYMBOL_CALC_MODE_FOREX), int(mt5.SYMBOL_
 #: Profit is counted in ticks: futures and options (35 is FORTS, which the package has no name for).
 TICK_MODES: Final = frozenset({1, 33, 34, 35, 36})
 BOND_MODES: Final = frozenset({37, 39})
+INTEREST_MODES: Final = frozenset({int(mt5.SYMBOL_SWAP_MODE_INTEREST_CURRENT), int(mt5.SYMBOL_SWAP_MODE_INTEREST_OPEN)})
 FORTS: Final = 35
 
 #: What `SymbolSpec.info` may hold: fields of SymbolInfo that nothing here depends on.
@@ -190,6 +191,8 @@ class SymbolSpec:
     #: The margin rates of positions, and the swap multipliers from Sunday to Saturday.
     held_rates: tuple[float, ...] = field(init=False)
     day_multipliers: tuple[float, ...] = field(init=False)
+    #: The currencies of profit and margin, and of swaps where they are in the base currency.
+    currencies: tuple[str, ...] = field(init=False)
     #: Do resting orders reserve margin?
     reserves: bool = field(init=False)
     #: Does a position need another margin than its order did?
@@ -221,6 +224,7 @@ class SymbolSpec:
 
     def _derive_money(self, put: Callable[[object, str, object], None]) -> None:
         _check_rates(self)
+        put(self, "currencies", self._currencies())
         put(self, "held_rates", self.maintenance_rates or self.margin_rates[:2])
         put(self, "day_multipliers", self.swap_multipliers or _weekdays(self.swap_rollover3days))
         put(self, "reserves", self.calc_mode == FORTS or any(self.margin_rates[2:]))
@@ -234,6 +238,11 @@ class SymbolSpec:
         if self.calc_mode in BOND_MODES:
             return self.face_value * self.contract_size / 100.0
         return 0.0 if self.calc_mode == mt5.SYMBOL_CALC_MODE_SERV_COLLATERAL else self.contract_size
+
+    def _currencies(self) -> tuple[str, ...]:
+        forex_interest = self.calc_mode in FOREX_MODES and self.swap_mode in INTEREST_MODES
+        based = forex_interest or self.swap_mode == mt5.SYMBOL_SWAP_MODE_CURRENCY_SYMBOL
+        return (self.currency_profit, self.currency_margin, *((self.currency_base,) if based else ()))
 
     @property
     def suffix(self) -> str:
@@ -363,30 +372,3 @@ def split_suffix(name: str) -> tuple[str, str]:
     """A name and a broker's suffix, which starts with one of `. _ - + #`: EURUSD.sml -> ("EURUSD", ".sml")."""
     match = _SUFFIX.match(name)
     return (match[1], match[2]) if match else (name, "")
-
-
-def conversion_symbols(spec: SymbolSpec, currency: str, find: Callable[[str], SymbolSpec | None]) -> tuple[str, ...]:
-    """Which other symbols must be quoted so that this symbol's profit and margin convert to a deposit currency."""
-    names: dict[str, None] = {}
-    for source in (spec.currency_profit, spec.currency_margin):
-        for name in _route(source, currency, spec, find):
-            if name != spec.name:
-                names[name] = None
-    return tuple(names)
-
-
-def _route(source: str, target: str, spec: SymbolSpec, find: Callable[[str], SymbolSpec | None]) -> tuple[str, ...]:
-    if source == target or {source, target} == {spec.currency_base, spec.currency_profit}:
-        return ()  # nothing to convert, or the symbol is itself the pair
-    direct = _pair(source, target, spec, find)
-    if direct:
-        return direct
-    return _pair(source, "USD", spec, find) + _pair("USD", target, spec, find)
-
-
-def _pair(source: str, target: str, spec: SymbolSpec, find: Callable[[str], SymbolSpec | None]) -> tuple[str, ...]:
-    if source == target or {source, target} == {spec.currency_base, spec.currency_profit}:
-        return ()
-    suffix = spec.suffix
-    names = (source + target + suffix, target + source + suffix, source + target, target + source)
-    return next(((name,) for name in names if find(name) is not None), ())

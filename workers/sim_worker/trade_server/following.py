@@ -11,7 +11,8 @@ from dataclasses import replace
 from sim_worker.engine import Change, Engine
 from sim_worker.market import run_together
 from sim_worker.quotes import Quotes
-from sim_worker.specs import SymbolSpec, conversion_symbols
+from sim_worker.rates import conversion_symbols
+from sim_worker.specs import SymbolSpec
 from sim_worker.trade_server.clocks import HOUR, ServerTime
 from sim_worker.trade_server.sources import Source
 
