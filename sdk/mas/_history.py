@@ -81,17 +81,18 @@ def _pandas() -> Any:
 
 
 def _frame(pd: Any, pages: Sequence[RateColumns]) -> pandas.DataFrame:
-    def column(name: str) -> list[Any]:
-        return [value for page in pages for value in getattr(page, name)]
+    import numpy as np  # not with `import mas`: most strategies need no arrays
 
-    prices = {name: pd.array(column(name), dtype="float64") for name in ("open", "high", "low", "close")}
-    volume = pd.array(column("volume"), dtype="int64")
+    def column(name: str, kind: str) -> Any:
+        return np.array([value for page in pages for value in getattr(page, name)], dtype=kind)
+
+    volume = column("volume", "i8")
     return pd.DataFrame(
         {
-            "time": pd.to_datetime(pd.array(column("time"), dtype="int64"), unit="ns", utc=True),
-            **prices,
+            "time": pd.DatetimeIndex(column("time", "M8[ns]"), tz="UTC"),
+            **{name: column(name, "f8") for name in ("open", "high", "low", "close")},
             "tick_volume": volume,
-            "spread": pd.array(column("spread"), dtype="int64"),
-            "real_volume": volume * 0,
+            "spread": column("spread", "i8"),
+            "real_volume": np.zeros_like(volume),
         }
     )
