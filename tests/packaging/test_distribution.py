@@ -55,6 +55,10 @@ def test_each_package_in_the_wheel_says_that_it_is_typed(wheel: Path) -> None:
     assert {f"{package}/py.typed" for package in PACKAGES} <= names(wheel)
 
 
+def test_the_tables_that_the_simulator_reads_are_in_the_wheel(wheel: Path) -> None:
+    assert {"sim_worker/symbols.toml", "sim_worker/trade_server/personalities.toml"} <= names(wheel)
+
+
 def test_each_package_in_the_wheel_is_a_regular_package(wheel: Path) -> None:
     assert {f"{package}/__init__.py" for package in PACKAGES} <= names(wheel)
 

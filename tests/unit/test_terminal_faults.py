@@ -214,6 +214,21 @@ def test_a_call_may_hang_until_it_is_released_and_holds_up_nobody_else(server: T
     assert server.hanging() == 0
 
 
+def test_a_call_that_hangs_fails_when_its_terminal_ends_and_sends_nothing(server: TradeServer):
+    server.arm(Fault(kind="hang"))
+    found: list[object] = []
+    thread = threading.Thread(target=lambda: found.append((buy(), mt5.last_error())), daemon=True)
+    thread.start()
+    while server.hanging() == 0:
+        thread.join(0.01)
+    server.end_terminal("another")
+    assert server.hanging() == 1
+    server.end_terminal()
+    thread.join(10.0)
+    assert found == [(None, (-10002, "IPC recv failed"))]
+    assert server.records(LOGIN, "requests") == [], "it had not sent the order yet"
+
+
 # ---- when a fault fires ----------------------------------------------------------------------------------------------
 
 

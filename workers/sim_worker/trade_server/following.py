@@ -54,7 +54,7 @@ class Following:
 
     def _follow(self, engine: Engine, active: list[str], now: int) -> list[Change]:
         changes: list[Change] = []
-        start = min(self._seen[symbol] for symbol in active)
+        start = max(min(self._seen[symbol] for symbol in active), self._source.start - 1)
         while start < now:
             stop = min(start + WINDOW, now)
             for begin, end, shift in self._time.spans(start + 1, stop + 1):

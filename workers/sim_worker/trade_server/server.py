@@ -74,8 +74,8 @@ class TradeServer(Controls):
         source = source or SyntheticSource(seed, specs, start, weekends=broker.weekends)
         self._house = House(broker, clock, source, specs, broker.listed(symbols))
         self._lock = threading.RLock()
-        self._go = threading.Event()
-        self._hanging = 0
+        self._wake = threading.Condition(self._lock)  # of calls that hang
+        self._hanging = self._releases = 0
 
     @classmethod
     def scripted(
@@ -106,7 +106,7 @@ class TradeServer(Controls):
         """What a terminal answers to a function of the MetaTrader5 package, faults included."""
         with self._lock:
             desk = self._house.terminal(terminal)
-            faults = self._house.script.strike(function, desk.login, args)
+            life, faults = desk.life, self._house.script.strike(function, desk.login, args)
             for fault in faults:
                 self._meddle(fault, desk)
         before, after = _split(faults)
@@ -115,6 +115,8 @@ class TradeServer(Controls):
             if reply is not None:
                 return reply
         with self._lock:
+            if desk.life != life:  # it ended while the call hung: nothing was sent
+                return Reply(end="drop")
             reply = self._answer(desk, function, {**args, **_changes(faults)})
         for fault in after:
             reply = self._go_wrong(fault, desk, args) or reply
@@ -149,15 +151,16 @@ class TradeServer(Controls):
     def _go_wrong(self, fault: Fault, desk: Terminal, args: Mapping[str, Any]) -> Reply | None:
         """The answer that a fault makes; None if the call goes on."""
         if fault.kind == "hang":
-            self._hang(fault.seconds)
+            self._hang(desk, fault.seconds)
             return None
         if fault.kind == "no_answer":
             code = fault.code or int(ResultCode.INTERNAL_FAIL_RECEIVE)
             return Reply(error=(code, TEXTS[code]))
         if fault.kind in ("exit", "drop"):
             if fault.kind == "drop":
-                with self._lock:
+                with self._wake:
                     desk.end()
+                    self._wake.notify_all()
             return Reply(end=fault.kind, code=fault.code)
         return self._refusal(desk, args["request"], Retcode.REQUOTE if fault.kind == "requote" else fault.code)
 
@@ -172,25 +175,23 @@ class TradeServer(Controls):
             _, bid, ask = quote or (0, 0.0, 0.0)
             return Reply(refusal(code, bid, ask, desk.requests).model_dump())
 
-    def _hang(self, seconds: float) -> None:
-        with self._lock:
+    def _hang(self, desk: Terminal, seconds: float) -> None:
+        """Wait, at most until the calls are released or the terminal ends."""
+        with self._wake:
             self._hanging += 1
-            go = self._go
-        go.wait(seconds or None)
-        with self._lock:
+            before = self._releases, desk.life
+            self._wake.wait_for(lambda: (self._releases, desk.life) != before, seconds or None)
             self._hanging -= 1
 
     # ---- controls ------------------------------------------------------------------------------------------------
 
     def control(self, order: str, args: dict[str, Any]) -> Any:
-        with self._lock:
+        with self._wake:
             if order == "hanging":
                 return self._hanging
-            if order == "release":
-                self._go.set()
-                self._go = threading.Event()
-                return None
-            return carry_out(self._house, order, args)
+            self._releases += order == "release"
+            self._wake.notify_all()
+            return None if order == "release" else carry_out(self._house, order, args)
 
 
 def _split(faults: list[Fault]) -> tuple[list[Fault], list[Fault]]:
