@@ -104,6 +104,12 @@ class Odd(mas.Client):
         self.send_order({"symbol": "EURUSD", "order_type": "buy", "backtest_toggle": True,
                          "volume": round(random.uniform(0.01, 0.5), 2)})
 
+    def do_draw_with_numpy(self):
+        import numpy as np
+
+        self.send_order({"symbol": "EURUSD", "order_type": "buy", "backtest_toggle": True,
+                         "volume": round(float(np.random.uniform(0.01, 0.5)), 2)})
+
     def do_leave_a_thread(self):
         threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
 

@@ -6,6 +6,7 @@ by its name alone.
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import threading
@@ -23,6 +24,9 @@ MODULE: Final = "mas.backtest.child"
 RUNS_PER_CHILD: Final = 200
 #: A strategy in a worker trades with the simulator of its own process, and sees no broker's password.
 WITHHELD: Final = ("MAS_URL", "MAS_LIVE_URL", "MAS_BACKTEST_URL", "MAS_MARKET")
+
+
+log = logging.getLogger("mas.runs")
 
 
 class Stopped(MasError):
@@ -63,6 +67,11 @@ class Performer:
             return self._failed(run, "crash", f"the run was lost: {error}")
         except OSError as error:
             return self._failed(run, "crash", f"no process could be started: {error}")
+        except Stopped:
+            raise
+        except Exception as error:  # a run without a result would be waited for
+            log.exception("run %s could not be performed", run.id, extra={"action": "run"})
+            return self._failed(run, "crash", f"the run could not be performed: {type(error).__name__}: {error}")
 
     def stop(self) -> None:
         """End what runs now, and whatever would run after it."""
@@ -108,20 +117,21 @@ class Performer:
     def _ready(self) -> Child:
         if self._used >= RUNS_PER_CHILD:
             self._drop()
+        return self._child or self._begin()
+
+    def _begin(self) -> Child:
+        """A child that has imported all that a run needs: the time of a run begins with the run."""
         with self._lock:
             if self._stopped:
                 raise Stopped
-            child = self._child
-            if child is None:
-                child = self._child = Child(self._command(), self._environment())
-        if self._used == 0:
-            try:
-                child.wait_ready()
-            except MasError:
-                self._drop()
-                if self._stopped:
-                    raise Stopped from None
-                raise
+            child = self._child = Child(self._command(), self._environment())
+        try:
+            child.wait_ready()
+        except MasError:
+            self._drop()
+            if self._stopped:
+                raise Stopped from None
+            raise
         return child
 
     def _drop(self) -> None:

@@ -207,6 +207,32 @@ def test_the_runs_of_a_client_that_has_left_are_dropped_and_the_one_under_way_is
     assert len(list(bench.marks.iterdir())) == 2  # r1 and r3
 
 
+def test_a_run_that_ends_just_when_its_client_leaves_does_no_harm_to_the_next(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The stop comes after the last word of the run, and before the host has heard it."""
+    monkeypatch.setattr(module, "LOOK_SECONDS", 0.0)
+    other = bench.broker.connect("other")
+    other.declare(topology.client("gone"))
+    host = bench.worker()
+    performer = host._slots[0].performer
+    perform = performer.perform
+
+    def perform_and_be_stopped(run: Run) -> RunResult:
+        result = perform(run)
+        if run.client == "gone":
+            other.forget(
+                item for item in topology.client("gone") if getattr(item, "name", "") == topology.reply_queue("gone")
+            )
+            host.tick()
+        return result
+
+    monkeypatch.setattr(performer, "perform", perform_and_be_stopped)
+    bench.ask("r1", client="gone")
+    bench.ask("r2")
+    assert [(result.id, result.status) for result in bench.wait(1)] == [("r2", "done")]
+
+
 def test_a_worker_that_leaves_puts_its_run_back_as_if_nobody_had_taken_it(bench: Bench) -> None:
     first = bench.worker()
     bench.ask("r1", seconds=2.0, number=1)

@@ -62,10 +62,13 @@ def test_a_run_finds_no_trace_of_the_one_before(performer: Performer) -> None:
     assert [performer.perform(run("remember")).message for _ in range(3)] == ["", "", ""]
 
 
-def test_a_strategy_that_draws_random_numbers_draws_the_same_ones_wherever_it_runs(performer: Performer) -> None:
+@pytest.mark.parametrize("act", ["draw", "draw_with_numpy"])
+def test_a_strategy_that_draws_random_numbers_draws_the_same_ones_wherever_it_runs(
+    performer: Performer, act: str
+) -> None:
     other = Performer(performer._place)
-    performer.perform(run("draw"))
-    found = [one.perform(run("draw", seed=5)).kpis for one in (performer, other, performer)]
+    performer.perform(run(act))
+    found = [one.perform(run(act, seed=5)).kpis for one in (performer, other, performer)]
     other.close()
     assert found[0] == found[1] == found[2]
     assert found[0]["deals"] == 1
@@ -111,6 +114,13 @@ def test_a_run_that_takes_too_long_is_ended(performer: Performer) -> None:
     assert (result.status, result.code) == ("failed", "timeout")
     assert "0.5 s" in result.message
     assert time.monotonic() - began < 10
+
+
+def test_a_run_that_cannot_even_be_sent_to_the_process_is_a_result_too(performer: Performer) -> None:
+    huge = run().model_copy(update={"params": {f"p{number}": "x" * 4000 for number in range(60)}})
+    result = performer.perform(huge)
+    assert (result.status, result.code) == ("failed", "crash")
+    assert performer.perform(run()).status == "done"
 
 
 def test_no_run_may_take_longer_than_the_host_allows(tmp_path: Path) -> None:

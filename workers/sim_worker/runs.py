@@ -105,17 +105,18 @@ class RunHost:
             return
         self._looked = time.monotonic()
         with self._lock:
-            held = list(self._held.values())
-        gone = {client for client in {one.run.client for one in held} if self._has_left(client)}
-        for one in held:
-            if one.run.client in gone and not one.unwanted:
-                one.unwanted = True
-                one.performer.stop()
+            clients = {one.run.client for one in self._held.values()}
+        gone = {client for client in clients if self._has_left(client)}
+        with self._lock:  # so that none of these runs can end meanwhile, and the stop hit the next one
+            for one in self._held.values():
+                if one.run.client in gone and not one.unwanted:
+                    one.unwanted = True
+                    one.performer.stop()
 
     def _has_left(self, client: str) -> bool:
         """It deletes its reply queue when it leaves. Whatever cannot be seen counts as there."""
         try:
-            return self._transport.inspect(topology.reply_queue(client)) is None
+            return self._transport.connected and self._transport.inspect(topology.reply_queue(client)) is None
         except MasError:
             return False
 
@@ -127,6 +128,7 @@ class RunHost:
                 self._take(slot.performer, delivery)
             except Exception:
                 log.exception("a run failed outside of its process", extra={"action": "run"})
+                delivery.reject()  # back to its client, which asks again
         slot.performer.close()
 
     def _take(self, performer: Performer, delivery: Delivery) -> None:
@@ -175,18 +177,22 @@ class RunHost:
             self._told[run.id] = result
             if len(self._told) > REMEMBERED:
                 self._told.popitem(last=False)
+        if held.unwanted:
+            performer.again()  # it was stopped when it had just ended
         log.info("run %s %s in %.2f s %s", run.id, result.status, result.seconds, result.message)
         self._tell(run, result, *(one.ack for one in held.deliveries))
 
     def _stopped(self, held: _Held) -> None:
         with self._lock:
             del self._held[held.run.id]
-        if self._draining:
+        if held.unwanted:
+            held.performer.again()
             for delivery in held.deliveries:
-                self._give_back(held.run, delivery)
+                delivery.ack()
             return
-        held.performer.again()
-        for delivery in held.deliveries:
+        first, *copies = held.deliveries
+        self._give_back(held.run, first)
+        for delivery in copies:
             delivery.ack()
 
     # ---- to the broker -------------------------------------------------------------------------------------------

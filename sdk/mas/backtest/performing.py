@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sys
 import time
 import traceback
 from collections.abc import Callable
@@ -61,7 +62,6 @@ def _perform(run: Run, directory: Path) -> Outcome:
     known = strategy.settable(found)
     for key, value in job.point.items():
         named("--set", key, known).check(value)
-    random.seed(job.subscription.seed)  # a strategy that draws numbers draws the same ones, wherever it runs
     return replay(found, job.point, job.subscription, _require_embedded)
 
 
@@ -83,6 +83,7 @@ def replay(
     Raises whatever the strategy raises, DataMissing, CallerError.
     """
     require_all(strategy.settable(found), point)
+    _seed(one.seed)
     client = strategy.make(found, point)
     with client:
         before(client)
@@ -96,6 +97,15 @@ def replay(
         outcome = Outcome(figures(client), seconds)
         after(client)
     return outcome
+
+
+def _seed(seed: int) -> None:
+    """A strategy that draws random numbers draws the same ones, wherever it runs."""
+    random.seed(seed)
+    if "numpy" in sys.modules:
+        import numpy as np
+
+        np.random.seed(seed % 2**32)
 
 
 def figures(client: Client) -> Row:
