@@ -231,11 +231,20 @@ def test_a_stop_order_that_was_filled_in_part_goes_on_at_any_price():
 
 def test_a_stop_order_that_found_nothing_waits_for_its_price_again():
     desk = _desk()
-    desk.place(BUY_STOP, 1.105, 0.2, type_filling=RETURN)
     desk.place(BUY_STOP, 1.105, 0.3, type_filling=RETURN)
-    assert _states(desk.quote(1.105)) == [(State.FILLED, 0.2, 0.0), (State.PARTIALLY_FILLED, 0.1, 0.2)]
-    desk.place(BUY_STOP, 1.106, 0.5, type_filling=RETURN)
-    assert _states(desk.quote(1.1)) == [(State.FILLED, 0.3, 0.0)]
+    late = desk.place(BUY_STOP, 1.105, 0.2, type_filling=RETURN).result.order
+    assert _states(desk.quote(1.105)) == [(State.FILLED, 0.3, 0.0)]
+    assert [(order.ticket, order.state) for order in desk.engine.orders()] == [(late, PLACED)]
+    assert desk.quote(1.1) == []
+    assert _states(desk.quote(1.105)) == [(State.FILLED, 0.2, 0.0)]
+
+
+def test_an_order_whose_position_was_closed_in_between_opens_it_again_under_its_own_ticket():
+    desk = _desk()
+    ticket = desk.buy(0.5, type_filling=RETURN, sl=1.09).result.order
+    changes = desk.quote(1.089)
+    assert [(d.reason, d.volume) for d in deals(changes)] == [(4, 0.3), (3, 0.2)]
+    assert [(p.ticket, p.identifier, p.volume) for p in desk.engine.positions()] == [(ticket, ticket, 0.2)]
 
 
 def test_a_partly_filled_order_that_runs_out_of_money_is_cancelled():
