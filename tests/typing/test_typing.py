@@ -8,7 +8,7 @@ import pytest
 from mypy import api
 
 ROOT = Path(__file__).parents[2]
-PROGRAMS = ["typed_client.py", "module_as_base.py", "mistakes.py"]
+PROGRAMS = ["typed_client.py", "typed_terminal.py", "module_as_base.py", "mistakes.py"]
 
 
 @pytest.mark.timeout(180)  # a cold cache: mypy reads pydantic and numpy once

@@ -54,6 +54,17 @@ def test_a_refusal_of_the_server_is_a_result(server: TradeServer):
     for request in ({}, {"action": 1}, {"action": 1, "symbol": "NOSUCH", "volume": 0.1}):
         invalid = mt5.order_send(request)
         assert invalid is not None and invalid.retcode == mt5.TRADE_RETCODE_INVALID
+        assert invalid.request_id == 0
+
+
+@pytest.mark.fidelity(
+    rule="What is malformed the terminal refuses itself: request_id 0", section="1.7", source=PRACTICE
+)
+def test_a_close_in_the_direction_of_the_position_never_leaves_the_terminal(server: TradeServer):
+    ticket = done(buy()).order
+    wrong = buy(position=ticket)
+    assert wrong is not None and (wrong.retcode, wrong.request_id) == (mt5.TRADE_RETCODE_INVALID, 0)
+    assert len(server.records(LOGIN, "requests")) == 1
 
 
 def test_numbers_that_no_market_has_are_an_invalid_request(server: TradeServer):

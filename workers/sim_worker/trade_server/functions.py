@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from mas_router import mt5
-from mas_router.messages import Row
+from mas_router.messages import Row, TradeResult
 from mas_router.mt5 import ResultCode
 from sim_worker.bars import DAY
 from sim_worker.masks import in_group
@@ -225,11 +225,17 @@ def _order_send(terminal: Terminal, args: Mapping[str, Any], now: int) -> Row:
         return refusal(mt5.TRADE_RETCODE_INVALID).model_dump()
     if symbol and terminal.shows(symbol):
         account.watch(symbol)
-    terminal.requests += 1
     if terminal.readonly:
-        return refusal(mt5.TRADE_RETCODE_TRADE_DISABLED, request_id=terminal.requests).model_dump()
+        return _numbered(terminal, refusal(mt5.TRADE_RETCODE_TRADE_DISABLED))
     delay, doomed = round(args.get("delay", 0.0) * SECOND), bool(args.get("doomed"))
-    result = account.send(args["request"], now, delay=delay, doomed=doomed)
+    return _numbered(terminal, account.send(args["request"], now, delay=delay, doomed=doomed))
+
+
+def _numbered(terminal: Terminal, result: TradeResult) -> Row:
+    """An answer with the number of its request. What is no request at all the terminal refuses itself: number 0."""
+    if result.retcode == mt5.TRADE_RETCODE_INVALID:
+        return {**result.model_dump(), "request_id": 0}
+    terminal.requests += 1
     return {**result.model_dump(), "request_id": terminal.requests}
 
 
