@@ -181,3 +181,15 @@ def test_the_horizon_looks_at_the_last_price(lasts, found):
     times = NOON + SECOND * np.arange(1, 4, dtype=np.int64)
     flat, last = np.full(3, 100.0), np.array(lasts)
     assert desk.engine.next_event("STOCK", times, flat, flat, last) == found
+
+
+@pytest.mark.fidelity(
+    rule="A tick is worth as much as profit and loss of it convert to: at the bid and at the ask, outside Forex.",
+    section="4.2",
+    source="MQL5 docs, SYMBOL_TRADE_TICK_VALUE_PROFIT",
+)
+def test_a_tick_has_a_worth_for_profit_and_one_for_loss():
+    shown = _desk(STOCK, 100.0).engine.symbol_row("STOCK")
+    assert [round(float(shown[f"trade_tick_value{kind}"]), 6) for kind in ("", "_profit", "_loss")] == [
+        0.125, 0.125, 0.126,
+    ]  # fmt: skip

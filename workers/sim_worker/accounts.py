@@ -133,13 +133,19 @@ def symbol_row(book: Book, symbol: str) -> Row:
     return _contract(side.spec) | market | _tick_values(book, side.spec, bid)
 
 
+_TICK_VALUES: Final = ("trade_tick_value", "trade_tick_value_profit", "trade_tick_value_loss")
+
+
 def _tick_values(book: Book, spec: SymbolSpec, price: float) -> Row:
-    """What one tick of one lot is worth in the deposit currency; 0 while it cannot be converted."""
+    """What one tick of one lot is worth in the deposit currency, won or lost; 0 while it cannot be converted."""
+    value = spec.lot_value * spec.tick_size
+    if not price:
+        return dict.fromkeys(_TICK_VALUES, 0.0)
     try:
-        value = spec.lot_value * spec.tick_size
-        return {"trade_tick_value": valuation.converted(book, spec, 0, value, price, book.quotes) if price else 0.0}
+        won, lost = (abs(valuation.converted(book, spec, 0, sign * value, price, book.quotes)) for sign in (1, -1))
     except valuation.NoRate:
-        return {"trade_tick_value": 0.0}
+        return dict.fromkeys(_TICK_VALUES, 0.0)
+    return dict(zip(_TICK_VALUES, (won, won, lost), strict=True))
 
 
 def _contract(spec: SymbolSpec) -> Row:

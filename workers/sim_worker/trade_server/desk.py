@@ -94,10 +94,11 @@ class Terminal:
         return account.engine.last_quote(name)
 
     def symbol_row(self, name: str, now: int) -> Row:
-        spec, account = self.spec(name), self.logged_in()
+        self.spec(name)  # or the error that there is no such symbol
+        account = self.logged_in()
         self.quote(name, now)
         shown = account.engine.symbol_row(name)
-        return views.symbol_row(shown, spec, selected=self.shows(name))
+        return views.symbol_row(shown, selected=self.shows(name))
 
     def shown_time(self, now: int) -> int:
         """The server's clock."""

@@ -8,25 +8,27 @@ from typing import Any, Final, TypeVar
 from mas_router.messages import Row
 from sim_worker.masks import in_group
 from sim_worker.records import SECOND, Deal, Order, Position
-from sim_worker.specs import SymbolSpec
 
 R = TypeVar("R", Position, Order, Deal)
-_NO_QUOTE: Final[Row] = {"time": 0, "bid": 0.0, "ask": 0.0, "spread": 0, "trade_tick_value": 0.0}
+_NO_QUOTE: Final[Row] = {
+    "time": 0,
+    "bid": 0.0,
+    "ask": 0.0,
+    "spread": 0,
+    "trade_tick_value": 0.0,
+    "trade_tick_value_profit": 0.0,
+    "trade_tick_value_loss": 0.0,
+}
 
 
-def symbol_row(row: Row, spec: SymbolSpec, *, selected: bool) -> Row:
+def symbol_row(row: Row, *, selected: bool) -> Row:
     """The fields of SymbolInfo that are not empty. A symbol that is not in Market Watch has no quote."""
     shown: Row = row if selected else {**row, **_NO_QUOTE}
-    value = shown.get("trade_tick_value", 0.0)
     return {
         **shown,
         "select": selected,
         "visible": selected,
         "ticks_bookdepth": 1,  # a quote is one level on each side
-        "trade_tick_value_profit": value,
-        "trade_tick_value_loss": value,
-        "trade_face_value": spec.face_value,
-        "trade_liquidity_rate": spec.liquidity_rate,
     }
 
 
