@@ -15,7 +15,7 @@ import numpy as np
 from sim_worker.bars import resample
 from sim_worker.engine import Change, Engine
 from sim_worker.horizon import Span
-from sim_worker.market import feed, run, run_together
+from sim_worker.market import run, run_together
 from sim_worker.quotes import Bars, Quotes
 from sim_worker.tape import RANGE, Block, Tape
 
@@ -100,7 +100,7 @@ class ReplayMarket:
         if to >= self._blocks[0].first:
             changes += self._show(engine, self._blocks[0], to, quiet)
         self._row = max(self._row, to)
-        if changes:
+        if not quiet:  # something may have happened that is no change of an order, such as a swap
             self._horizon = -1
         return changes
 
@@ -111,27 +111,27 @@ class ReplayMarket:
     def _show(self, engine: Engine, block: Block, row: int | None, quiet: bool) -> list[Change]:
         """Quotes of a block up to a row, or all of them. `quiet`: it is known that nothing happens in them."""
         done = self._done
-        ends = {symbol: self._stop(block, symbol, row) for symbol in done}
-        news = {symbol: end for symbol, end in ends.items() if end > done[symbol]}
+        news = {symbol: end for symbol, start in done.items() if (end := self._stop(block, symbol, row)) > start}
         if not news:
             return []
-        self._now = max(self._now, *(int(block.quotes(symbol).time[end - 1]) for symbol, end in news.items()))
-        starts, self._done = done, {**done, **news}
+        self._done = {**done, **news}
         if quiet:
-            return [change for symbol in news for change in self._jump(engine, symbol, block, starts[symbol])]
-        return run_together(
-            engine, {symbol: block.quotes(symbol)[starts[symbol] : end] for symbol, end in news.items()}
-        )
+            return [c for symbol, end in news.items() for c in self._jump(engine, symbol, block, done[symbol], end)]
+        for symbol, end in news.items():
+            self._now = max(self._now, block.quote(symbol, end - 1)[0])
+        return run_together(engine, {symbol: block.part(symbol, done[symbol], end) for symbol, end in news.items()})
 
-    def _jump(self, engine: Engine, symbol: str, block: Block, start: int) -> list[Change]:
-        quotes, end = block.quotes(symbol), self._done[symbol]
+    def _jump(self, engine: Engine, symbol: str, block: Block, start: int, end: int) -> list[Change]:
+        """Only the last one of these quotes matters."""
+        newest = block.quote(symbol, end - 1)
+        self._now = max(self._now, newest[0])
         if engine.has_sessions(symbol):
-            return run(engine, symbol, quotes[start:end])
-        return feed(engine, symbol, quotes, end - 1)
+            return run(engine, symbol, block.part(symbol, start, end))
+        return engine.quote(symbol, *newest)
 
     def _stop(self, block: Block, symbol: str, row: int | None) -> int:
         if row is None or row >= block.end:
-            return len(block.quotes(symbol))
+            return block.count(symbol)
         return int(block.seen(symbol)[row - block.first]) if row >= block.first else 0
 
     def _let_go(self) -> None:
@@ -150,7 +150,7 @@ class ReplayMarket:
             return self._now
         block = next((block for block in self._blocks if to < block.end), self._blocks[-1])
         stops = {symbol: self._stop(block, symbol, to) for symbol in self._done}
-        return max((int(block.quotes(s).time[end - 1]) for s, end in stops.items() if end), default=self._now)
+        return max((block.quote(s, end - 1)[0] for s, end in stops.items() if end), default=self._now)
 
     # ---- what comes ----------------------------------------------------------------------------------------------
 
@@ -172,9 +172,8 @@ class ReplayMarket:
 
     def _first_row(self, engine: Engine, block: Block, symbol: str, start: int) -> int:
         """The row that shows the first quote from `start` on at which something can happen; FAR when there is none."""
-        quotes = block.quotes(symbol)
         at = _first_event(engine, block, symbol, start)
-        if at >= len(quotes):
+        if at >= block.count(symbol):
             return FAR
         return block.first + int(np.searchsorted(block.seen(symbol), at, side="right"))
 
@@ -217,28 +216,25 @@ class ReplayMarket:
 
 def _first_event(engine: Engine, block: Block, symbol: str, start: int) -> int:
     """The first quote at which something can happen; their number when there is none."""
-    quotes = block.quotes(symbol)
-    if engine.has_sessions(symbol) or quotes.last is not None:
-        return start + _raw(engine, symbol, quotes, start, len(quotes))
+    source, count = block.sources[symbol], block.count(symbol)
+    if engine.has_sessions(symbol) or (isinstance(source, Quotes) and source.last is not None):
+        return start + _raw(engine, symbol, block.part(symbol, start, count))
     ranges, at = block.ranges(symbol), start // RANGE
-    bids, asks = Span(*ranges.bids), Span(*ranges.asks)
-    while at < len(ranges.time):
-        rest = len(ranges.time)
-        at += engine.next_eventful(symbol, ranges.time[at:], bids.part(at, rest), asks.part(at, rest))
-        first, end = max(start, at * RANGE), min((at + 1) * RANGE, len(quotes))
-        hit = first + _raw(engine, symbol, quotes, first, end)
-        if hit < end:
-            return hit
+    total = len(ranges.time)
+    while at < total:
+        bids, asks = Span(*ranges.bids).part(at, total), Span(*ranges.asks).part(at, total)
+        at += engine.next_eventful(symbol, ranges.time[at:], bids, asks)
+        if at < total:
+            first, end = max(start, at * RANGE), min((at + 1) * RANGE, count)
+            hit = first + _raw(engine, symbol, block.part(symbol, first, end))
+            if hit < end:
+                return hit
         at += 1
-    return len(quotes)
+    return count
 
 
-def _raw(engine: Engine, symbol: str, quotes: Quotes, start: int, end: int) -> int:
-    if start >= end:
-        return 0
-    part = slice(start, end)
-    lasts = None if quotes.last is None else quotes.last[part]
-    return engine.next_event(symbol, quotes.time[part], quotes.bid[part], quotes.ask[part], lasts)
+def _raw(engine: Engine, symbol: str, quotes: Quotes) -> int:
+    return engine.next_event(symbol, quotes.time, quotes.bid, quotes.ask, quotes.last)
 
 
 def _joined(found: list[tuple[list[tuple[bytes, ...]], bytes]]) -> tuple[list[tuple[bytes, ...]], bytes]:

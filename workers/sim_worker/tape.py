@@ -59,14 +59,20 @@ class Ranges:
     asks: tuple[FloatArray, FloatArray]
 
 
-def _ranges(quotes: Quotes) -> Ranges:
-    first = np.arange(0, len(quotes), RANGE)
-    last = np.minimum(first + RANGE, len(quotes)) - 1
-    low, high = np.minimum.reduceat, np.maximum.reduceat
+def _ranges(source: Source) -> Ranges:
+    """For M1 bars without making their quotes, of which no ask is below its bid."""
+    if isinstance(source, Bars):
+        bids, asks, size = (source.low, source.high), (source.ask_low, source.ask_high), RANGE // _PER_BAR
+        asks, after = (asks[0], np.maximum(asks[1], bids[1])), QUOTE_OFFSETS[-1]
+    else:
+        bids, asks, size, after = (source.bid, source.bid), (source.ask, source.ask), RANGE, 0
+    first = np.arange(0, len(source), size)
     if not len(first):
-        return Ranges(quotes.time, (quotes.bid, quotes.bid), (quotes.ask, quotes.ask))
-    bids = (low(quotes.bid, first), high(quotes.bid, first))
-    return Ranges(quotes.time[last], bids, (low(quotes.ask, first), high(quotes.ask, first)))
+        return Ranges(source.time, bids, asks)
+    last = np.minimum(first + size, len(source)) - 1
+    low, high = np.minimum.reduceat, np.maximum.reduceat
+    spans = [(low(lows, first), high(highs, first)) for lows, highs in (bids, asks)]
+    return Ranges(source.time[last] + after, *spans)
 
 
 class Block:
@@ -103,6 +109,31 @@ class Block:
             found = self._quotes[symbol] = source if isinstance(source, Quotes) else source.quotes()
         return found
 
+    def count(self, symbol: str) -> int:
+        """How many quotes of a symbol there are."""
+        source = self.sources[symbol]
+        return len(source) * _PER_BAR if isinstance(source, Bars) else len(source)
+
+    def part(self, symbol: str, start: int, end: int) -> Quotes:
+        """Some of the quotes of a symbol."""
+        source = self.sources[symbol]
+        if isinstance(source, Quotes) or symbol in self._quotes:
+            return self.quotes(symbol)[start:end]
+        first = start // _PER_BAR
+        quotes = source[first : -(-end // _PER_BAR)].quotes()
+        return quotes[start - first * _PER_BAR : end - first * _PER_BAR]
+
+    def quote(self, symbol: str, number: int) -> tuple[int, float, float, float]:
+        """Time, bid, ask and last of one quote; `last` is 0 where there are none."""
+        source = self.sources[symbol]
+        bar, rest = divmod(number, _PER_BAR)
+        if isinstance(source, Bars) and rest == _PER_BAR - 1:
+            bid = float(source.close[bar])
+            return int(source.time[bar]) + QUOTE_OFFSETS[-1], bid, max(float(source.ask_close[bar]), bid), 0.0
+        quotes = self.quotes(symbol)
+        last = 0.0 if quotes.last is None else float(quotes.last[number])
+        return int(quotes.time[number]), float(quotes.bid[number]), float(quotes.ask[number]), last
+
     def seen(self, symbol: str) -> IntArray:
         """How many quotes of the symbol have happened when each row is shown."""
         found = self._seen.get(symbol)
@@ -130,7 +161,7 @@ class Block:
         """The quotes of a symbol in groups of RANGE."""
         found = self._ranges.get(symbol)
         if found is None:
-            found = self._ranges[symbol] = _ranges(self.quotes(symbol))
+            found = self._ranges[symbol] = _ranges(self.sources[symbol])
         return found
 
     def minutes(self, symbol: str) -> Bars:
