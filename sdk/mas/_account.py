@@ -16,7 +16,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Protocol
 
-from mas._answering import answer, check_may_wait
+from mas._answering import check_may_wait
 from mas._book import Book, Entry
 from mas._dispatch import Call, Inline
 from mas._line import Line
@@ -209,7 +209,7 @@ class Account:
                 entry.answered = True
                 self.book.settle(entry)
         if final:
-            self._resolve_future(entry)
+            entry.resolve()
         self._teller.wake()
 
     def _local_status(self, entry: Entry, state: State, reason: str, message: str) -> Status:
@@ -233,9 +233,6 @@ class Account:
             request=entry.request,
         )
 
-    def _resolve_future(self, entry: Entry) -> None:
-        answer(entry.future, entry.identify())
-
     def on_report(self, report: Report) -> None:
         """Take over what a worker reports; repeated deliveries of the same report change nothing."""
         with self._lock:
@@ -249,7 +246,7 @@ class Account:
             if entry is not None:
                 self._answered(entry, report)
         if entry is not None:
-            self._resolve_future(entry)
+            entry.resolve()
         if entry is None or not entry.awaited:  # else who waits goes on first, and lets the callbacks run
             self._teller.wake()
 
@@ -334,7 +331,7 @@ class Account:
         elif entry.known.state in IN_FLIGHT:
             self.doubt(entry, "no_answer", f"no answer from {self.target} in time", final=True)
         else:
-            self._resolve_future(entry)
+            entry.resolve()
 
     def ask_again(self) -> None:
         """After a reconnect: what was in flight may be lost, and its answer, too."""

@@ -6,15 +6,18 @@
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
+from mas._answering import answer
 from mas.order_id import Known, OrderId
 from mas_router.messages import Execution, Status, TradeRequest, Verb
 from mas_router.orders import FINAL, IllegalTransition, State, advance
 
 KEEP_FINISHED = 100_000
+_MAKING = threading.Lock()
 
 
 def _promise() -> Future[OrderId]:
@@ -42,7 +45,8 @@ class Entry:
     due: int = 0
     deals: set[int] = field(default_factory=set)
     public: OrderId | None = None
-    future: Future[OrderId] = field(default_factory=_promise)
+    promise: Future[OrderId] | None = None
+    resolved: bool = False
     asked: int = 0
     next_question: int = 0
     subject: Entry | None = None
@@ -50,6 +54,21 @@ class Entry:
     reconciled: bool = False
     parked: bool = False
     awaited: bool = False
+
+    @property
+    def future(self) -> Future[OrderId]:
+        """Made for those who wait: most orders of a replay are answered before anybody could."""
+        with _MAKING:
+            promise = self.promise = self.promise or _promise()
+        if self.resolved:
+            answer(promise, self.identify())
+        return promise
+
+    def resolve(self) -> None:
+        """The id is final for those who wait. This looks for them after it has said so, and they look before."""
+        self.resolved = True
+        if self.promise is not None:
+            answer(self.promise, self.identify())
 
     @property
     def name(self) -> str:

@@ -394,7 +394,7 @@ class Hub:
     def _wait_answers(self, deadline: float) -> None:
         for account in self.accounts():
             for entry in list(account.book.in_flight.values()):
-                if not entry.future.done():
+                if not entry.resolved:
                     _wait(entry.future, deadline - time.monotonic())
 
 

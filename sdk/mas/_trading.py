@@ -142,7 +142,7 @@ class Desk:
         known.state, known.message = State.DENIED, self._hub.say(text)
         entry = Entry(known, request, "")
         self._hub.tell_denied(entry)
-        entry.future.set_result(entry.identify())
+        entry.resolve()
         return entry
 
     def _valid_for(self, order: OrderParams, account: Account) -> float:
@@ -156,6 +156,9 @@ class Desk:
         return entry.identify()
 
     def _wait(self, entry: Entry, account: Account) -> None:
+        if entry.resolved:  # embedded, it is answered before it could be awaited
+            self._hub.wake()
+            return
         entry.awaited = True
         try:
             entry.future.result(max(0.0, (entry.due - time.time_ns()) / NS))

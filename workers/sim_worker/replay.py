@@ -17,7 +17,7 @@ from sim_worker.engine import Change, Engine
 from sim_worker.horizon import Span
 from sim_worker.market import run, run_together
 from sim_worker.quotes import Bars, Quotes
-from sim_worker.tape import RANGE, Block, Tape
+from sim_worker.tape import PER_BAR, RANGE, Block, Tape
 
 #: A row that no replay reaches.
 FAR: Final = 2**62
@@ -226,11 +226,20 @@ def _first_event(engine: Engine, block: Block, symbol: str, start: int) -> int:
         at += engine.next_eventful(symbol, ranges.time[at:], bids, asks)
         if at < total:
             first, end = max(start, at * RANGE), min((at + 1) * RANGE, count)
-            hit = first + _raw(engine, symbol, block.part(symbol, first, end))
+            hit = first + _within(engine, block, symbol, first, end)
             if hit < end:
                 return hit
         at += 1
     return count
+
+
+def _within(engine: Engine, block: Block, symbol: str, first: int, end: int) -> int:
+    """Of M1 bars, the first quote of the bar in which it happens: a row shows all four of them."""
+    source = block.sources[symbol]
+    if isinstance(source, Quotes):
+        return _raw(engine, symbol, source[first:end])
+    bars = block.bars(symbol, first, end)
+    return engine.next_eventful(symbol, bars.time, Span(*bars.bids), Span(*bars.asks)) * PER_BAR
 
 
 def _raw(engine: Engine, symbol: str, quotes: Quotes) -> int:

@@ -24,7 +24,7 @@ Columns = tuple[IntArray | FloatArray, ...]
 Chunks = Iterator[Quotes] | Iterator[Bars] | Iterator[Source]
 #: Later than any time.
 _END: Final = 2**63 - 1
-_PER_BAR: Final = len(QUOTE_OFFSETS)
+PER_BAR: Final = len(QUOTE_OFFSETS)
 RANGE: Final = 256
 
 
@@ -62,7 +62,7 @@ class Ranges:
 def _ranges(source: Source) -> Ranges:
     """For M1 bars without making their quotes, of which no ask is below its bid."""
     if isinstance(source, Bars):
-        bids, asks, size = (source.low, source.high), (source.ask_low, source.ask_high), RANGE // _PER_BAR
+        bids, asks, size = (source.low, source.high), (source.ask_low, source.ask_high), RANGE // PER_BAR
         asks, after = (asks[0], np.maximum(asks[1], bids[1])), QUOTE_OFFSETS[-1]
     else:
         bids, asks, size, after = (source.bid, source.bid), (source.ask, source.ask), RANGE, 0
@@ -112,22 +112,22 @@ class Block:
     def count(self, symbol: str) -> int:
         """How many quotes of a symbol there are."""
         source = self.sources[symbol]
-        return len(source) * _PER_BAR if isinstance(source, Bars) else len(source)
+        return len(source) * PER_BAR if isinstance(source, Bars) else len(source)
 
     def part(self, symbol: str, start: int, end: int) -> Quotes:
         """Some of the quotes of a symbol."""
         source = self.sources[symbol]
         if isinstance(source, Quotes) or symbol in self._quotes:
             return self.quotes(symbol)[start:end]
-        first = start // _PER_BAR
-        quotes = source[first : -(-end // _PER_BAR)].quotes()
-        return quotes[start - first * _PER_BAR : end - first * _PER_BAR]
+        first = start // PER_BAR
+        quotes = source[first : -(-end // PER_BAR)].quotes()
+        return quotes[start - first * PER_BAR : end - first * PER_BAR]
 
     def quote(self, symbol: str, number: int) -> tuple[int, float, float, float]:
         """Time, bid, ask and last of one quote; `last` is 0 where there are none."""
         source = self.sources[symbol]
-        bar, rest = divmod(number, _PER_BAR)
-        if isinstance(source, Bars) and rest == _PER_BAR - 1:
+        bar, rest = divmod(number, PER_BAR)
+        if isinstance(source, Bars) and rest == PER_BAR - 1:
             bid = float(source.close[bar])
             return int(source.time[bar]) + QUOTE_OFFSETS[-1], bid, max(float(source.ask_close[bar]), bid), 0.0
         quotes = self.quotes(symbol)
@@ -144,7 +144,7 @@ class Block:
     def _count(self, symbol: str) -> IntArray:
         source = self.sources[symbol]
         if isinstance(source, Bars) and all(rows.stream.timeframe for rows in self.parts):
-            return np.searchsorted(source.time, self.moments, side="right") * _PER_BAR
+            return np.searchsorted(source.time, self.moments, side="right") * PER_BAR
         times = self.quotes(symbol).time
         place = next((n for n, rows in enumerate(self.parts) if rows.stream == Stream(symbol)), None)
         if place is None:
@@ -163,6 +163,15 @@ class Block:
         if found is None:
             found = self._ranges[symbol] = _ranges(self.sources[symbol])
         return found
+
+    def bars(self, symbol: str, start: int, end: int) -> Ranges:
+        """The M1 bars that have these quotes, as groups of quotes."""
+        source = self.sources[symbol]
+        if not isinstance(source, Bars):
+            raise TypeError("there are no bars of this symbol")
+        part = slice(start // PER_BAR, -(-end // PER_BAR))
+        bids, asks = (source.low[part], source.high[part]), (source.ask_low[part], source.ask_high[part])
+        return Ranges(source.time[part] + QUOTE_OFFSETS[-1], bids, (asks[0], np.maximum(asks[1], bids[1])))
 
     def minutes(self, symbol: str) -> Bars:
         """The M1 bars of a symbol."""
