@@ -6,7 +6,8 @@ Prices are in the symbol's quote currency, volumes in lots. Nothing here may eve
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from functools import cache
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -37,6 +38,27 @@ class Wire(BaseModel):
     """What all messages share: immutable, no unknown fields, no conversions, no NaN."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
+
+    @classmethod
+    def made(cls, **values: object) -> Self:
+        """Without a check of the values, five times faster: for a program's own ones. Who receives it checks them."""
+        blank, names = _blank(cls)
+        message = cls.__new__(cls)
+        _set(message, "__dict__", blank | values)
+        _set(message, "__pydantic_fields_set__", names)
+        _set(message, "__pydantic_extra__", None)
+        _set(message, "__pydantic_private__", None)
+        return message
+
+
+_set: Final = object.__setattr__  # past the guard of a frozen model
+
+
+@cache
+def _blank(of: type[Wire]) -> tuple[dict[str, object], set[str]]:
+    """The defaults of a message, in the order of its fields, and their names."""
+    fields = of.model_fields
+    return {name: field.get_default() for name, field in fields.items()}, set(fields)
 
 
 class TradeRequest(Wire):

@@ -142,7 +142,7 @@ class Account:
             self._publish(entry, self._command(entry, now, valid_for))
 
     def _command(self, entry: Entry, now: int, valid_for: float) -> Trade:
-        return Trade(
+        return Trade.made(
             id=entry.name,
             client=self.line.client,
             verb=entry.verb,

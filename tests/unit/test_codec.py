@@ -9,6 +9,7 @@ import msgpack
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from mas_router import messages as m
 from mas_router.codec import decode, encode
@@ -193,3 +194,14 @@ def test_flipped_bytes_are_a_message_or_one_error(message: m.Message, flips: lis
         body[place % len(body)] = value
     with suppress(DecodeError):
         decode(bytes(body))
+
+
+@pytest.mark.parametrize("message", EXAMPLES, ids=lambda message: message.kind)
+def test_a_message_that_is_made_without_checks_is_the_same_message(message: m.Message) -> None:
+    made = type(message).made(**{name: message.__dict__[name] for name in message.model_fields_set})
+    assert made == message
+    assert encode(made) == encode(message)
+    assert decode(encode(made)) == message
+    assert made.model_copy() == message
+    with pytest.raises(ValidationError):
+        made.v = 2  # type: ignore[misc, union-attr, assignment]

@@ -50,7 +50,7 @@ def _result(
     price: float = 0.0,
     retcode: int = DONE,
 ) -> TradeResult:
-    return TradeResult(
+    return TradeResult.made(
         retcode=retcode,
         deal=deal,
         order=order,

@@ -28,7 +28,7 @@ def status(change: OrderChange, row: int, note: str = "") -> Status:
     """The status event of an order change; `note` is what was adapted on the way."""
     order = change.order
     message = f"{change.message}; {note}" if note and change.message else note or change.message
-    return Status(
+    return Status.made(
         id=order.client_id,
         verb=_VERB.get(change.why, "send"),
         state=change.state,
@@ -52,7 +52,7 @@ def execution(change: DealChange, row: int, quote: tuple[int, float, float] | No
     """The execution event of a deal. `quote` is the market at that moment: time, bid, ask."""
     deal, order = change.deal, change.order
     _, bid, ask = quote or (0, 0.0, 0.0)
-    return Execution(
+    return Execution.made(
         id=order.client_id,
         deal=deal.ticket,
         ticket=order.ticket,

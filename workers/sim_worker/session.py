@@ -323,7 +323,7 @@ class Session:
         if found and not repeated:
             self.seq += 1
         opening = self.opening
-        return Report(
+        return Report.made(
             id=name,
             session=self.name,
             mode="backtest",
