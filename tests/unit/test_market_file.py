@@ -14,7 +14,7 @@ from mas_router.errors import CallerError, InvalidField
 from sim_worker.charges import Commission, Tier
 from sim_worker.market_file import WORDS, read_market, worded, written
 from sim_worker.specs import AccountSpec, SymbolSpec
-from sim_worker.symbols import SYMBOLS, TradeServer, read_server
+from sim_worker.symbols import SYMBOLS, ServerSettings, read_server
 
 PAIR = '[symbols.EURXXX]\ncurrency_base = "EUR"\ncurrency_profit = "USD"\n'
 
@@ -129,21 +129,21 @@ def test_an_account_has_the_settings_of_its_login_else_the_default_ones_and_what
         deposit = 500
         currency = "EUR"
     """
-    server = TradeServer(read_market(text))
+    server = ServerSettings(read_market(text))
     mine, other = server.account("1001", "Demo", deposit=None), server.account("2", "Demo", deposit=7.0)
     assert (mine.login, mine.server, mine.leverage, mine.deposit, mine.currency) == ("1001", "Demo", 30, 500.0, "EUR")
     assert (other.leverage, other.deposit, other.currency) == (30, 7.0, "USD")
-    assert TradeServer().account("", "").deposit == AccountSpec().deposit
+    assert ServerSettings().account("", "").deposit == AccountSpec().deposit
 
 
 def test_a_market_file_adds_to_the_built_in_symbols_replaces_them_or_stands_alone() -> None:
-    assert TradeServer(read_market(PAIR)).symbols.keys() == {*SYMBOLS, "EURXXX"}
-    assert TradeServer(read_market("[symbols.EURUSD]\ndigits = 4")).symbols["EURUSD"].digits == 4
-    assert TradeServer(read_market("builtin = false\n" + PAIR)).symbols.keys() == {"EURXXX"}
+    assert ServerSettings(read_market(PAIR)).symbols.keys() == {*SYMBOLS, "EURXXX"}
+    assert ServerSettings(read_market("[symbols.EURUSD]\ndigits = 4")).symbols["EURUSD"].digits == 4
+    assert ServerSettings(read_market("builtin = false\n" + PAIR)).symbols.keys() == {"EURXXX"}
 
 
 def test_a_suffix_of_the_broker_finds_the_symbol_unless_the_file_has_that_very_name() -> None:
-    symbols = TradeServer(read_market('[symbols."EURUSD.m"]\ndigits = 4')).symbols
+    symbols = ServerSettings(read_market('[symbols."EURUSD.m"]\ndigits = 4')).symbols
     found, exact = symbols.find("EURUSD.pro"), symbols.find("EURUSD.m")
     assert found is not None and exact is not None
     assert (found.name, found.digits, exact.digits) == ("EURUSD.pro", 5, 4)

@@ -22,7 +22,7 @@ from sim_worker.rates import conversion_symbols
 from sim_worker.replay import ReplayMarket
 from sim_worker.session import CHUNK_ROWS, Session
 from sim_worker.specs import AccountSpec, SymbolSpec
-from sim_worker.symbols import TradeServer
+from sim_worker.symbols import ServerSettings
 from sim_worker.synthetic import synthetic_bar_chunks, synthetic_quote_chunks
 from sim_worker.tape import Chunks, Stream, Tape
 
@@ -37,7 +37,7 @@ class Sources:
     """Where quotes come from, and what the trade server offers."""
 
     data: Path
-    server: TradeServer = field(default_factory=TradeServer)
+    server: ServerSettings = field(default_factory=ServerSettings)
 
 
 def default_data() -> Path:
@@ -63,7 +63,7 @@ def open_session(opening: Open, sources: Sources, now: int, chunk: int = CHUNK_R
     return Session(opening, engine, _market(opening, account.currency, sources, now), tuple(symbols), chunk)
 
 
-def _account(opening: Open, server: TradeServer) -> AccountSpec:
+def _account(opening: Open, server: ServerSettings) -> AccountSpec:
     return server.account(
         opening.login,
         opening.server,

@@ -47,8 +47,8 @@ SYMBOLS: Final = Symbols(read_market(files("sim_worker").joinpath(_SYMBOLS_FILE)
 find_symbol: Final = SYMBOLS.find
 
 
-class TradeServer:
-    """What a simulated trade server offers: its symbols, and the settings of its accounts."""
+class ServerSettings:
+    """What simulated trade servers offer: symbols, and the settings of accounts."""
 
     def __init__(self, market: MarketFile | None = None) -> None:
         given = market or MarketFile({}, {})
@@ -67,11 +67,11 @@ class TradeServer:
         return replace(known, login=login or "simulated", server=server or known.server, **changes)
 
 
-def read_server(path: Path | None) -> TradeServer:
+def read_server(path: Path | None) -> ServerSettings:
     """The trade server of a market file; without a file, the built-in one. Raises CallerError."""
     if path is None:
-        return TradeServer()
+        return ServerSettings()
     try:
-        return TradeServer(read_market(path.read_text("utf-8"), SYMBOLS))
+        return ServerSettings(read_market(path.read_text("utf-8"), SYMBOLS))
     except (OSError, UnicodeDecodeError, InvalidField) as error:
         raise CallerError(f"market file {path}: {getattr(error, 'strerror', None) or error}") from None

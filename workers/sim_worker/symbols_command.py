@@ -15,7 +15,7 @@ from mas_router.errors import InvalidField
 from sim_worker.market_file import WORDS, worded
 from sim_worker.opening import default_market
 from sim_worker.specs import SymbolSpec
-from sim_worker.symbols import TradeServer, read_server
+from sim_worker.symbols import ServerSettings, read_server
 
 app = typer.Typer(name="symbols", help="Symbols and accounts of the simulator: show, check.", no_args_is_help=True)
 
@@ -62,7 +62,7 @@ def _plain(value: Any) -> Any:
     return dict(value) if hasattr(value, "items") else value
 
 
-def _symbol(server: TradeServer, name: str) -> SymbolSpec:
+def _symbol(server: ServerSettings, name: str) -> SymbolSpec:
     spec = server.symbols.find(name)
     if spec is None:
         raise InvalidField("symbol", name, "one of " + ", ".join(server.symbols))
@@ -76,7 +76,7 @@ def _print_settings(spec: SymbolSpec) -> None:
     Console().print(table)
 
 
-def _print_list(server: TradeServer) -> None:
+def _print_list(server: ServerSettings) -> None:
     table = Table(
         "symbol", "description", "digits", "contract", "calculation", "execution", "lots", box=None, expand=False
     )
