@@ -120,7 +120,7 @@ class Desk:
             return self._local(_NOTHING, str(error)), None
         entry = self._entry(order)
         sent = account.trade(entry, self._valid_for(order, account))
-        if sent.request == entry.request and sent.verb == entry.verb:
+        if sent is entry or (sent.request == entry.request and sent.verb == entry.verb):
             return sent, account
         text = f"client_order_id={entry.name!r} was used before, for another order; it was not sent"
         return self._local(order.request, text), None

@@ -143,6 +143,8 @@ class Block:
 
     def _count(self, symbol: str) -> IntArray:
         source = self.sources[symbol]
+        if isinstance(source, Bars) and self.order is None and self.parts[0].stream == Stream(symbol, source.timeframe):
+            return np.arange(1, len(source) + 1) * PER_BAR
         if isinstance(source, Bars) and all(rows.stream.timeframe for rows in self.parts):
             return np.searchsorted(source.time, self.moments, side="right") * PER_BAR
         times = self.quotes(symbol).time
