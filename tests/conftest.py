@@ -8,11 +8,17 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from tests.rabbit import Rabbit
 
 BROKER_FIXTURES = {"rabbit", "rabbit_url"}
+# A busy machine is no finding: what a test may take is the time-out of pytest. Hypothesis itself sees CI, and searches
+# the same examples there at every run, so that a commit has one verdict; elsewhere it looks for new ones each time.
+settings.register_profile("mas", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
+settings.load_profile("mas")
+
 FOUND: pytest.StashKey[Rabbit | str] = pytest.StashKey()
 
 

@@ -9,12 +9,14 @@ import subprocess
 import sys
 import tempfile
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-SECONDS = 40
+SECONDS = 120  # guards against hanging; the machine may be busy
+
+Command = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @functools.cache

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from mas.testing.router import wait_until
-from tests.acceptance.mas_command import run, started
+from tests.acceptance.mas_command import Command, run, started
 from tests.strategies import write_strategies
 
 DAY = ["--symbol", "EURUSD", "--timeframe", "M5", "--from", "2024-01-02", "--to", "2024-01-03", "--source", "synthetic"]
@@ -89,8 +89,10 @@ def test_a_strategy_is_found_by_its_import_path_too(cross: str) -> None:
         (["CROSS", *DAY, "--grid", "fast=1,2", "--resume", "absent.csv"], "there is none"),
     ],
 )
-def test_what_is_wrong_is_said_in_one_line(cross: str, line: list[str], told: str, tmp_path: Path) -> None:
-    done = run("backtest", *(word.replace("CROSS", cross) for word in line), MAS_DATA=str(tmp_path / "data"))
+def test_what_is_wrong_is_said_in_one_line(
+    command: Command, cross: str, line: list[str], told: str, tmp_path: Path
+) -> None:
+    done = command("backtest", *(word.replace("CROSS", cross) for word in line), MAS_DATA=str(tmp_path / "data"))
     assert done.returncode == 2, done.stdout
     assert told in done.stderr
     assert done.stderr.count("\n") == 1

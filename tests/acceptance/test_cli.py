@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import pytest
 
 import mas
-from tests.acceptance.mas_command import read_until, run, started
+from tests.acceptance.mas_command import Command, read_until, run, started
 from tests.rabbit import Rabbit, wait_until
 
 LOGIN = {"account": 1001, "password": "hunter2", "server": "Demo"}
@@ -50,8 +50,8 @@ def test_help_lists_every_verb_of_every_package() -> None:
 
 
 @pytest.mark.parametrize("verb", ["demo", "sim-worker", "data", "status", "tail", "topology"])
-def test_every_verb_explains_itself(verb: str) -> None:
-    done = run(verb, "--help")
+def test_every_verb_explains_itself(command: Command, verb: str) -> None:
+    done = command(verb, "--help")
     assert (done.returncode, done.stderr) == (0, "")
     assert f"Usage: mas {verb}" in done.stdout
 
@@ -82,8 +82,10 @@ def test_the_version_is_one_line() -> None:
         (["sim-worker", "--url", f"amqp://user:{PASSWORD}@localhost:port/"], "port"),
     ],
 )
-def test_what_is_wrong_with_a_command_line_is_one_line_without_a_password(args: list[str], told: str) -> None:
-    done = run(*args)
+def test_what_is_wrong_with_a_command_line_is_one_line_without_a_password(
+    command: Command, args: list[str], told: str
+) -> None:
+    done = command(*args)
     assert done.returncode == 2
     assert done.stdout == ""
     assert done.stderr.startswith("mas")

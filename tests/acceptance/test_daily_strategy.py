@@ -13,7 +13,7 @@ from tests.acceptance.mas_command import ROOT
 from tests.acceptance.test_examples import EXPECTED
 
 PROGRAM = (ROOT / "examples" / "daily_strategy.py").read_text(encoding="utf-8")
-SECONDS = 50
+SECONDS = 120
 SPELLINGS = {
     "class X(mas)": PROGRAM,
     "class X(MAS)": PROGRAM.replace("import mas\n", "from mas.mas import MAS\n").replace("(mas)", "(MAS)"),

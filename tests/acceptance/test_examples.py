@@ -12,7 +12,7 @@ from mas.testing.workers import environment
 from tests.acceptance.mas_command import ROOT
 
 EXAMPLES = ROOT / "examples"
-SECONDS = 50
+SECONDS = 120
 #: What each example must print.
 EXPECTED = {
     "order_types": [

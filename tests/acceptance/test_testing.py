@@ -71,7 +71,7 @@ def pytest_in(directory: Path, test: str, **variables: str) -> subprocess.Comple
         env=environment(**variables),
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=120,
         check=False,
     )
 

@@ -93,10 +93,15 @@ def with_login(url: str, user: str, password: str) -> str:
     return re.sub(r"//.*@", f"//{user}:{password}@", url)
 
 
+def deaf_server() -> socket.socket:
+    """A server that accepts and never speaks."""
+    return socket.create_server(("127.0.0.1", 0))
+
+
 @contextmanager
 def deaf_port() -> Iterator[int]:
-    """A port that accepts and never speaks."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
+    """The port of such a server."""
+    with deaf_server() as server:
         yield int(server.getsockname()[1])
 
 
@@ -533,6 +538,24 @@ def test_close_keeps_its_deadline_when_the_broker_is_silent() -> None:
         line.close(timeout=1.0)
         assert time.monotonic() - began < 1.5
         assert not line._io._thread.is_alive()
+
+
+def test_a_close_in_the_moment_of_the_loss_leaves_no_socket_behind() -> None:
+    with deaf_server() as server, closing(AmqpTransport(f"{LOCAL}:{server.getsockname()[1]}", name="test")) as line:
+        sides = [server.accept()[0] for _ in ("publish", "consume")]
+        assert [side.recv(4) for side in sides] == [b"AMQP"] * 2  # both have spoken: pika holds them by now
+
+        def lose_and_close() -> None:
+            assert line._link.session is not None
+            line._link.session.fail("as if the broker had gone")
+            line._begin_close(0.0, 0.0)
+
+        line._io.post(lose_and_close)
+        assert line._io.join(PATIENCE)
+        ours = {each.raddr for each in psutil.Process().net_connections() if each.status == "ESTABLISHED"}
+        assert not ours & {side.getsockname() for side in sides}
+        for side in sides:
+            side.close()
 
 
 def test_fifty_connects_leave_no_thread_and_no_file_behind(rabbit_url: str) -> None:

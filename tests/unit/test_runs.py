@@ -6,6 +6,7 @@ import re
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +25,25 @@ FROM, TO = 1_704_153_600_000_000_000, 1_704_157_200_000_000_000  # an hour of 2 
 @pytest.fixture
 def performer(tmp_path: Path) -> Iterator[Performer]:
     """A performer with one day's limit."""
-    made = Performer(Place(write_strategies(tmp_path / "strategies"), tmp_path / "data", worker="w1"))
-    yield made
-    made.close()
+    with performing(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def lasting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Performer]:
+    """One that has performed something, and is used by several tests, one after another."""
+    with performing(tmp_path_factory.mktemp("lasting")) as made:
+        made.perform(run())
+        yield made
+
+
+@contextmanager
+def performing(directory: Path) -> Iterator[Performer]:
+    made = Performer(Place(write_strategies(directory / "strategies"), directory / "data", worker="w1"))
+    try:
+        yield made
+    finally:
+        made.close()
 
 
 def run(act: str = "nothing", **more: Any) -> Run:
@@ -89,15 +106,14 @@ def test_a_strategy_that_draws_random_numbers_draws_the_same_ones_wherever_it_ru
     ],
 )
 def test_what_goes_wrong_is_told_and_the_process_lives(
-    performer: Performer, wrong: dict[str, Any], code: str, told: str
+    lasting: Performer, wrong: dict[str, Any], code: str, told: str
 ) -> None:
-    performer.perform(run())
-    before = pid(performer)
-    result = performer.perform(run(**{"params": {}, **wrong}))
+    before = pid(lasting)
+    result = lasting.perform(run(**{"params": {}, **wrong}))
     assert (result.status, result.code) == ("failed", code)
     assert re.search(told, result.message), result.message
-    assert performer.perform(run()).status == "done"
-    assert pid(performer) == before
+    assert lasting.perform(run()).status == "done"
+    assert pid(lasting) == before
 
 
 def test_a_process_that_dies_is_a_result_and_the_next_run_gets_a_new_one(performer: Performer) -> None:

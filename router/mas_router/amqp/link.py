@@ -184,7 +184,7 @@ class Link:
             if not finished:
                 finished.append(True)
                 session.abort()
-                self._shared.io.later(0.0, done)  # pika closes an aborted socket in the next round of its loop
+                done()
 
         session.close(finish)
         self._shared.io.later(close_for, finish)

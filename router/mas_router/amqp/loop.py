@@ -111,7 +111,13 @@ class IoThread:
         return Timer(self.loop, delay, call)
 
     def stop(self) -> None:
-        """End the thread. Only on this thread."""
+        """End the thread in the next round of its loop. Only on this thread.
+
+        Not in this round: pika closes the sockets of connections that were cut by calls that are due in the next.
+        """
+        self.loop.add_callback_threadsafe(self._stop)
+
+    def _stop(self) -> None:
         self._stopping = True
         self.loop.stop()
 
