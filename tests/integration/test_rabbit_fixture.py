@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import docker
 import pika
 import pytest
 from pika.exceptions import AMQPConnectionError, AMQPError
+from testcontainers.core import container
 
+from mas.testing.nodes import LocalNode
 from tests.rabbit import Rabbit, wait_until
 
 
@@ -75,6 +80,29 @@ def test_a_broker_that_a_failed_test_left_stopped_is_revived(owned: Rabbit) -> N
     owned.revive()
     connect(owned.url).close()
     owned.revive()
+
+
+def test_ctrl_c_while_a_broker_starts_leaves_nothing_behind(owned: Rabbit, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[Any] = []
+    kind = LocalNode if owned.kind == "local" else container.DockerContainer
+    start = kind.start
+
+    def interrupted(node: Any) -> None:
+        start(node)
+        begun.append(node)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(kind, "start", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        type(owned.node)()  # type: ignore[call-arg]  # either kind is made without arguments
+    (node,) = begun
+    if owned.kind == "local":
+        assert not node.alive()
+        assert node._epmd.poll() is not None
+        assert not node._home.exists()
+    else:
+        with pytest.raises(docker.errors.NotFound):
+            node.get_wrapped_container().reload()
 
 
 def test_the_memory_alarm_blocks_a_publisher_until_it_is_cleared(owned: Rabbit, rabbit_url: str) -> None:

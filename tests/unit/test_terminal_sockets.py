@@ -221,5 +221,5 @@ def test_each_function_of_the_terminal_has_a_list_of_its_arguments():
 
 
 def test_a_frame_has_a_longest_size():
-    with pytest.raises(frames.FrameError, match="more than"):
-        frames.send(socket.socket(), "x" * 70_000)
+    with socket.socket() as line, pytest.raises(frames.FrameError, match="more than"):
+        frames.send(line, "x" * 70_000)

@@ -95,8 +95,11 @@ class DockerNode:
         self._container = DockerContainer(IMAGE).with_bind_ports(5672, port)
         try:
             self._container.start()
-        except Exception as error:  # docker, requests and testcontainers raise unrelated classes
+        except BaseException as error:
             self._container.stop()
+            if not isinstance(error, Exception):  # Ctrl-C
+                raise
+            # docker, requests and testcontainers raise unrelated classes
             raise Unavailable(f"the container {IMAGE} did not start: {error}") from error
         self.url = f"amqp://guest:guest@{self._container.get_container_host_ip()}:{port}"
 
@@ -167,7 +170,11 @@ class LocalNode:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        self.start()
+        try:
+            self.start()
+        except BaseException:  # Ctrl-C, too
+            self.remove()
+            raise
 
     @staticmethod
     def _tools() -> Path:
