@@ -141,6 +141,23 @@ def test_what_an_order_reserves_goes_with_it_and_changes_with_its_price():
     assert desk.account["margin"] == 0.0
 
 
+@pytest.mark.fidelity(
+    rule="An order that would reserve more at its new price than there is free margin is not modified.",
+    section="4.6",
+    source="MetaTrader 5 server API, Request Processing on the Server",
+)
+@pytest.mark.parametrize("mode", ["hedging", "netting", "exchange"])
+def test_an_order_is_moved_only_to_where_its_margin_is_there(mode):
+    desk = _desk(FULL, deposit=1050.0, margin_mode=mode)
+    ticket = desk.place(BUY_LIMIT, 1.0, 1.0).result.order
+    request = TradeRequest(action=MODIFY, order=ticket, price=1.08)
+    assert desk.engine.check(request, desk.now)["margin_free"] == -30.0
+    assert desk.trade(MODIFY, order=ticket, price=1.08).result.retcode == 10019
+    assert desk.account["margin"] == 1000.0
+    assert desk.trade(MODIFY, order=ticket, price=1.05).result.retcode == 10009
+    assert desk.account["margin_free"] == 0.0
+
+
 def test_an_order_that_executes_needs_no_more_than_it_has_reserved():
     desk = _desk(FULL, deposit=1000.0)
     desk.place(BUY_LIMIT, 1.0, 1.0)

@@ -12,7 +12,7 @@ from sim_worker.charges import Commission
 from sim_worker.engine import DealChange, Engine
 from sim_worker.specs import AccountSpec, SymbolSpec
 from sim_worker.symbols import SYMBOLS
-from tests.unit.engine_kit import BUY, BUY_LIMIT, CLOSE_BY, DEAL, SELL, Desk, deals
+from tests.unit.engine_kit import BUY, BUY_LIMIT, CLOSE_BY, DEAL, PENDING, SELL, Desk, deals
 
 EURUSD = SYMBOLS["EURUSD"]
 
@@ -344,6 +344,17 @@ def test_order_check_tells_what_the_account_would_be_and_changes_nothing():
     assert desk.engine.positions() == []
     refused = desk.engine.check(request.model_copy(update={"volume": 0.001}), desk.now)
     assert (refused["retcode"], refused["comment"]) == (10014, "Invalid volume")
+
+
+@pytest.mark.parametrize("action", [DEAL, PENDING])
+def test_order_check_of_what_cannot_be_converted_says_so_and_leaves_the_money_as_it_is(action):
+    desk = Desk(symbol="EURGBP")
+    desk.quote(0.88, 0.8801)
+    row = desk.engine.check(
+        TradeRequest(action=action, symbol="EURGBP", type=BUY if action == DEAL else BUY_LIMIT, volume=0.1, price=0.8),
+        desk.now,
+    )
+    assert (row["retcode"], row["margin"], row["margin_free"]) == (10021, 0.0, 10_000.0)
 
 
 # ---- stop-out --------------------------------------------------------------------------------------------------------

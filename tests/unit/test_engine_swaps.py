@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mas_router.errors import InvalidField
 from sim_worker.engine import DealChange
 from sim_worker.specs import SymbolSpec
 from sim_worker.symbols import SYMBOLS
@@ -252,3 +253,31 @@ def test_a_position_whose_swap_could_not_be_converted_is_not_opened():
         desk.quote(0.88, symbol="EURGBP")
         desk.quote(1.1)
         assert desk.buy(0.1).result.retcode == retcode
+
+
+def test_held_symbols_keep_currencies_that_can_be_converted():
+    """A swap that could not be converted at the end of the day would stop everything."""
+    desk = Desk(_spec(4))
+    desk.quote(1.1)
+    desk.place(2, 1.0)
+    for wrong in (_spec(3, currency_margin="CHF"), _spec(4, currency_profit="CHF")):
+        with pytest.raises(InvalidField, match="CHF"):
+            desk.engine.change_symbol(wrong)
+    desk.buy(0.1)
+    with pytest.raises(InvalidField, match="CHF"):
+        desk.engine.change_symbol(_spec(3, currency_margin="CHF"))
+    desk.quote(0.9, symbol="USDCHF")
+    desk.engine.change_symbol(_spec(3, -9.0, currency_margin="CHF"))
+    desk.quote(1.1, after=DAY)
+    assert desk.engine.positions()[0].swap == -1.0  # 0.1 lots * 9 CHF / 0.9
+
+
+def test_a_held_symbol_that_is_no_longer_the_pair_itself_converts_through_the_pair():
+    spec = _spec(0, name="THING", calc_mode=2, contract_size=1.0)
+    desk = Desk(spec)
+    desk.quote(100.0)
+    desk.quote(2.0, symbol="EURUSD")
+    desk.buy(1.0)
+    assert desk.account["margin"] == 10_000.0
+    desk.engine.change_symbol(replace(spec, currency_base="XYZ"))
+    assert desk.account["margin"] == 200.0

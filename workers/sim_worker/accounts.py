@@ -13,6 +13,7 @@ from mas_router.mt5 import RETCODE_TEXT, TradeAction
 from sim_worker import margins, valuation
 from sim_worker.book import Book
 from sim_worker.cases import NO_QUOTE, Case, examine
+from sim_worker.checks import margin_reserved
 from sim_worker.pipeline import first_refusal
 from sim_worker.records import SECOND, Order, Position
 from sim_worker.specs import SymbolSpec
@@ -93,6 +94,8 @@ def check_row(book: Book, request: TradeRequest, time: int) -> Row:
         case = examine(book, request)
         refusal = first_refusal(book, case) if isinstance(case, Case) else case
         margin = _margin_after(book, case) if isinstance(case, Case) else valuation.account_margin(book)
+    except valuation.NoRate:  # the refusal says so
+        margin = valuation.account_margin(book)
     finally:
         book.now = now
     code = int(refusal.retcode) if refusal is not None else 0
@@ -112,9 +115,8 @@ def check_row(book: Book, request: TradeRequest, time: int) -> Row:
 def _margin_after(book: Book, case: Case) -> float:
     before = valuation.account_margin(book)
     request = case.request
-    if request.action == TradeAction.PENDING:
-        claim = margins.Claim(request.type, request.volume, request.price)
-        return margins.margin_after_order(book, case.side, claim, before) if case.spec.reserves else before
+    if request.action in (TradeAction.PENDING, TradeAction.MODIFY):
+        return margin_reserved(book, case, before) if case.spec.reserves else before
     if request.action != TradeAction.DEAL or not case.ask:
         return before
     claim = margins.Claim(case.sell, request.volume, case.market)

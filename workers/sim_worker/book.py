@@ -82,6 +82,12 @@ class Book:
             self._routes[key] = route
         return route
 
+    def require_rates(self, spec: SymbolSpec) -> None:
+        """Can all of a symbol's money be converted with the quotes that are there? Raises NoRate."""
+        for source in spec.currencies:
+            if find_route(spec, source, self.account.currency, self.quotes) is None:
+                raise NoRate(source, self.account.currency)
+
     def money(self, amount: float) -> float:
         """An amount of the deposit currency, rounded to its decimals."""
         return normalize(amount, self.account.currency_digits)
@@ -175,6 +181,7 @@ class Book:
 
     def adopt_settings(self) -> None:
         """The settings of a symbol or of the account have changed: find anew what was counted by them."""
+        self._routes.clear()
         self.reserving = sum(self.symbols[order.symbol].spec.reserves for order in self.orders.values())
         self.end_of_day = seconds_of(self.account.end_of_day)
         self.rollover = NEVER

@@ -156,10 +156,16 @@ def free_margin(book: Book, case: Case) -> Refusal | None:
 
 
 def reserve(book: Book, case: Case) -> Refusal | None:
-    """Is there money for what a pending order reserves? Usually it reserves nothing."""
+    """Is there money for what a pending order reserves, or will at its new price? Usually it reserves nothing."""
     before = valuation.account_margin(book)
-    claim = margins.Claim(case.request.type, case.request.volume, case.request.price)
-    return _covered(book, before, margins.margin_after_order(book, case.side, claim, before))
+    return _covered(book, before, margin_reserved(book, case, before))
+
+
+def margin_reserved(book: Book, case: Case, before: float) -> float:
+    """The account's margin with a new pending order, or with a resting one at its new price."""
+    request, order = case.request, case.order
+    kind, lots = (request.type, request.volume) if order is None else (order.type, order.volume_current)
+    return margins.margin_after_order(book, case.side, margins.Claim(kind, lots, request.price), before, order)
 
 
 def affordable(

@@ -55,11 +55,17 @@ class Engine:
     def change_symbol(self, spec: SymbolSpec) -> None:
         """The broker changes the settings of a symbol, which has been used before: they count from now on.
 
-        Raises InvalidField for a symbol that has not been used, and for digits, which cannot change.
+        Raises InvalidField for a symbol that has not been used, for digits, which cannot change, and while there are
+        positions or orders for currencies that cannot be converted.
         """
         side = self._book.symbols.get(spec.name)
         if side is None or side.spec.digits != spec.digits:
             raise InvalidField("symbol", spec.name, "a symbol in use, with the digits that it has")
+        if side.positions or side.orders:
+            try:
+                self._book.require_rates(spec)
+            except NoRate as error:
+                raise InvalidField("symbol", spec.name, f"convertible while it is held; {error}") from None
         side.adopt(spec, self.account)
         side.stale = True
         self._settings += 1

@@ -206,10 +206,12 @@ def _forts_margin(
 # ---- after a request -------------------------------------------------------------------------------------------------
 
 
-def margin_after_order(book: Book, side: SymbolBook, claim: Claim, before: float) -> float:
-    """The account's margin with one more resting order, when it is `before` now."""
+def margin_after_order(
+    book: Book, side: SymbolBook, claim: Claim, before: float, instead: Order | None = None
+) -> float:
+    """The account's margin with one more resting order, or one `instead` of another, when it is `before` now."""
     quotes = book.quotes
-    claims = [*resting(side), claim]
+    claims = [*resting(side, instead), claim]
     after = _symbol_margin(book, side.spec, side.exposure, claims, quotes, held_at=not book.account.exchange)
     return book.money(before - held_margin(book, side, quotes) + after)
 

@@ -139,6 +139,7 @@ _PIPELINES: Final[dict[int, tuple[Check, ...]]] = {
         levels.pending_price,
         levels.stops,
         levels.frozen_order,
+        reserve,
     ),
     TradeAction.REMOVE: (*_SYMBOL, *_TIMES, account, prices, levels.frozen_order),
     TradeAction.CLOSE_BY: (*_SYMBOL, kind, *_TIMES, account, prices, levels.frozen_position, limits.first_in),
