@@ -120,7 +120,7 @@ class Open(Wire):
     deposit: Amount | None = None
     currency: Name | None = None
     leverage: Unsigned | None = None
-    margin_mode: Literal["hedging", "netting"] | None = None
+    margin_mode: Literal["hedging", "netting", "exchange"] | None = None
     source: Literal["synthetic", "catalog"] = "synthetic"
     seed: Unsigned = 1
     symbols: Annotated[tuple[Name, ...], Field(max_length=MAX_STREAMS)] = ()
@@ -297,7 +297,7 @@ class Run(Wire):
     params: Row = Field(default_factory=dict, max_length=64)
     deposit: Amount | None = None
     leverage: Unsigned | None = None
-    margin_mode: Literal["hedging", "netting"] | None = None
+    margin_mode: Literal["hedging", "netting", "exchange"] | None = None
     source: Literal["synthetic", "catalog"] = "catalog"
     seed: Unsigned = 1
     symbol: Name

@@ -13,7 +13,7 @@ from mas_router.mt5_enums import CopyTicks, Timeframe
 from mas_router.mt5_tables import TIMEFRAMES
 
 Source = Literal["catalog", "synthetic"]
-MarginMode = Literal["hedging", "netting"]
+MarginMode = Literal["hedging", "netting", "exchange"]
 
 TICK_MODES: Final = {"all": CopyTicks.ALL, "info": CopyTicks.INFO, "trade": CopyTicks.TRADE}
 
@@ -48,7 +48,9 @@ class _Subscribe(Target):
     source: Annotated[Source, choice({"catalog": "catalog", "synthetic": "synthetic"})] = "catalog"
     seed: Annotated[int, whole(0, INT64)] = 1
     leverage: Annotated[int | None, whole(1, 10_000)] = None
-    margin_mode: Annotated[MarginMode | None, choice({"hedging": "hedging", "netting": "netting"})] = None
+    margin_mode: Annotated[
+        MarginMode | None, choice({"hedging": "hedging", "netting": "netting", "exchange": "exchange"})
+    ] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -443,7 +443,11 @@ def test_ioc_on_a_pending_order_is_answered_by_the_trade_server(world: World) ->
         assert client.get_orders_total() == int(sent.ok)
 
 
-def test_a_netting_account_has_one_position_for_each_symbol(world: World) -> None:
+@pytest.mark.parametrize(
+    ("mode", "number"),
+    [("netting", mt5.ACCOUNT_MARGIN_MODE_RETAIL_NETTING), ("exchange", mt5.ACCOUNT_MARGIN_MODE_EXCHANGE)],
+)
+def test_a_netting_account_has_one_position_for_each_symbol(world: World, mode: str, number: int) -> None:
     class Netting(Recorder):
         def receive_bars(self, symbol: str, data: Data, is_end: bool = False) -> None:
             if not self.calls:
@@ -452,10 +456,10 @@ def test_a_netting_account_has_one_position_for_each_symbol(world: World) -> Non
                 self.send_order(order(order_type="sell", volume=0.3))
 
     with world.client(Netting) as client:
-        client.subscribe_bars({**REPLAY, "margin_mode": "netting"})
+        client.subscribe_bars({**REPLAY, "margin_mode": mode})
         (row,) = client.get_positions()
         assert (row["type"], row["volume"]) == (mt5.POSITION_TYPE_SELL, 0.1)
-        assert client.get_account_info()["margin_mode"] == mt5.ACCOUNT_MARGIN_MODE_RETAIL_NETTING
+        assert client.get_account_info()["margin_mode"] == number
         assert [c.data["entry"] for c in client.calls if c.kind == "execution"] == ["in", "inout"]
 
 

@@ -136,7 +136,7 @@ SUBSCRIBE = {
     "source": ["", "web", 1, []],
     "seed": [-1, 0.5, 2**64, "1"],
     "leverage": [0, -1, 1e9, "100", math.nan],
-    "margin_mode": ["", "exchange", 0],
+    "margin_mode": ["", "stock", 0],
     "interval_ms": [0, -1, 10**9, "1"],
     "backtest_toggle": FLAGS,
     **{name: TARGET[name] for name in ("account", "server")},

@@ -48,6 +48,7 @@ class MarginMode(StrEnum):
 
     HEDGING = "hedging"
     NETTING = "netting"
+    EXCHANGE = "exchange"
 
 
 @dataclass(frozen=True, slots=True)

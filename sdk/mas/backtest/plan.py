@@ -29,7 +29,7 @@ class Subscription:
     until: int
     capital: float | None
     leverage: int | None
-    margin_mode: Literal["hedging", "netting"] | None
+    margin_mode: Literal["hedging", "netting", "exchange"] | None
     source: Literal["catalog", "synthetic"]
     seed: int
 
