@@ -16,6 +16,7 @@ from tests.unit.engine_kit import (
     BUY_LIMIT,
     BUY_STOP,
     BUY_STOP_LIMIT,
+    CLOSE_BY,
     DEAL,
     MODIFY,
     PENDING,
@@ -369,6 +370,34 @@ def test_the_rest_of_a_closing_order_never_opens_a_position():
     assert isinstance(first[-1], OrderChange) and first[-1].order.ticket == closing
     assert desk.engine.positions() == [] and desk.engine.orders() == []
     assert desk.quote(1.05) == []
+
+
+def test_the_rest_of_a_closing_order_closes_no_more_than_a_stop_loss_has_left():
+    desk, ticket, closing = _closing(0.6)
+    desk.trade(SLTP, position=ticket, sl=1.09)
+    desk.engine.change_symbol(replace(THIN, liquidity=0.2))
+    assert [(d.reason, d.volume) for d in deals(desk.quote(1.09))] == [(4, 0.2)]
+    assert [(d.order, d.entry, d.volume) for d in deals(desk.quote(1.095))] == [(closing, 1, 0.1)]
+    assert desk.engine.positions() == []
+    assert _states(desk.quote(1.095)) == [(State.CANCELED, 0.4, 0.2)]
+    assert desk.engine.positions() == [] and desk.engine.orders() == []
+
+
+@pytest.mark.fidelity(
+    rule="A position that an order is closing already cannot be closed by an opposite one.",
+    section="2.10",
+    source="MQL5 docs, Trade Server Return Codes",
+    setting="SymbolSpec.liquidity",
+)
+@pytest.mark.parametrize("first", [True, False])
+def test_a_position_that_an_order_is_closing_already_is_not_closed_by_another(first):
+    desk, ticket, closing = _closing(0.5)
+    desk.engine.change_symbol(replace(THIN, liquidity=1.0))
+    other = desk.sell(0.1).result.order
+    pair = {"position": ticket, "position_by": other} if first else {"position": other, "position_by": ticket}
+    assert desk.trade(CLOSE_BY, **pair).result.retcode == 10039
+    desk.trade(REMOVE, order=closing)
+    assert desk.trade(CLOSE_BY, **pair).result.retcode == 10009
 
 
 def test_a_netting_position_is_closed_and_reversed_in_parts():

@@ -5,6 +5,7 @@ Changes the book. Sources: MQL5 docs, ENUM_ORDER_TYPE_FILLING; MetaTrader 5 help
 
 from __future__ import annotations
 
+from math import inf
 from typing import Final
 
 from mas_router import mt5
@@ -22,14 +23,14 @@ _DONE: Final = int(mt5.TRADE_RETCODE_DONE)
 _ANSWERED: Final = int(mt5.TRADE_RETCODE_PLACED)
 
 
-def execute(book: Book, order: Order, price: float, *, asked: bool = False) -> list[Change]:
-    """Execute what the market offers of an order. `asked`: a request waits for the outcome.
+def execute(book: Book, order: Order, price: float, *, asked: bool = False, most: float = inf) -> list[Change]:
+    """Execute what the market offers of an order, and `most` lots of it. `asked`: a request waits for the outcome.
 
     FOK: all or nothing. IOC: what there is, and the rest is cancelled. RETURN (and what rests as BOC): what there is,
     and the rest stays in the book until the next quote.
     """
     liquidity, sell = book.symbols[order.symbol].liquidity, order.type & 1
-    volume = order.volume_current
+    volume = min(order.volume_current, most)
     if liquidity is not None:
         volume = min(volume, liquidity.offered(sell, book.quotes[order.symbol]))
         if volume < order.volume_current and order.type_filling == _FOK:

@@ -59,17 +59,22 @@ def total_volume(book: Book, case: Case) -> Refusal | None:
 
 
 def other_close(book: Book, case: Case) -> Refusal | None:
-    """The rest of a closing order that was filled in part may cover the position already."""
-    position = case.position
-    if position is None or not case.request.position:
+    """The rest of a closing order that was filled in part may cover the position already. A close-by never has one."""
+    if not case.request.position:
         return None
-    covered = sum(
-        o.volume_current for o in case.side.orders.values() if o.position_id == position.identifier != o.ticket
-    )
-    if covered and covered + case.request.volume > position.volume + _EPSILON:
-        note = f"orders that close {covered:g} lots of position {position.ticket} are under way"
-        return Refusal(Retcode.CLOSE_ORDER_EXIST, note)
+    for position in (case.position, case.other):
+        covered = 0.0 if position is None else _closing(case.side, position)
+        if position is None or not covered:
+            continue
+        if case.other is not None or covered + case.request.volume > position.volume + _EPSILON:
+            note = f"orders that close {covered:g} lots of position {position.ticket} are under way"
+            return Refusal(Retcode.CLOSE_ORDER_EXIST, note)
     return None
+
+
+def _closing(side: SymbolBook, position: Position) -> float:
+    """Lots of a position that orders are to close."""
+    return sum(o.volume_current for o in side.orders.values() if o.position_id == position.identifier != o.ticket)
 
 
 # ---- numbers ---------------------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ Changes the book, and returns what happened. Sources: MQL5 docs, "Order Properti
 
 from __future__ import annotations
 
+from math import inf
 from typing import Final
 
 from mas_router import mt5
@@ -141,12 +142,15 @@ def _execute(book: Book, order: Order, price: float, market: float) -> list[Chan
     The end of an order that was filled in part is a cancellation; of another one, a rejection.
     """
     order.price_current = market
-    if _is_orphan(book, order):
+    closed = _closes(book, order)
+    if closed and closed not in book.positions:
         message = "the position that it closes is gone"
         return [_end(book, order, _CANCELED, State.CANCELED, "dropped", 0, message)]
     refusal = _refusal(book, order, price)
     if refusal is None:
-        return execute(book, order, price)
+        # A stop level or a close-by may have left less of the position than this order was to close.
+        most = book.positions[closed].volume if closed else inf
+        return execute(book, order, price, most=most)
     code = int(Retcode.REJECT_CANCEL)
     message = f"{RETCODE_TEXT[code]}: {RETCODE_TEXT[refusal.retcode]}"
     if order.state == _PARTIAL:
@@ -154,17 +158,16 @@ def _execute(book: Book, order: Order, price: float, market: float) -> list[Chan
     return [_end(book, order, _REJECTED, State.REJECTED, "rejected", code, message)]
 
 
-def _is_orphan(book: Book, order: Order) -> bool:
-    """Hedging: is the position gone that the rest of this order was to close?"""
-    closing = book.account.hedging and order.position_id not in (0, order.ticket)
-    return closing and order.position_id not in book.positions
+def _closes(book: Book, order: Order) -> int:
+    """Hedging: the ticket of the position that the rest of this order is to close; 0 for one that opens."""
+    return order.position_id if book.account.hedging and order.position_id != order.ticket else 0
 
 
 def _refusal(book: Book, order: Order, price: float) -> Refusal | None:
     if order.ticket in book.doomed:
         return Refusal(Retcode.REJECT, "the dealer refuses")
     refusal = activation_refusal(book, order)
-    if refusal is not None or (book.account.hedging and order.position_id not in (0, order.ticket)):
+    if refusal is not None or _closes(book, order):
         return refusal
     side, sell = book.symbols[order.symbol], order.type & 1
     return affordable(book, side, opposite(book, side, sell), sell, order.volume_current, price, order)

@@ -142,7 +142,16 @@ _PIPELINES: Final[dict[int, tuple[Check, ...]]] = {
         reserve,
     ),
     TradeAction.REMOVE: (*_SYMBOL, *_TIMES, account, prices, levels.frozen_order),
-    TradeAction.CLOSE_BY: (*_SYMBOL, kind, *_TIMES, account, prices, levels.frozen_position, limits.first_in),
+    TradeAction.CLOSE_BY: (
+        *_SYMBOL,
+        kind,
+        *_TIMES,
+        account,
+        prices,
+        limits.other_close,
+        levels.frozen_position,
+        limits.first_in,
+    ),
 }
 
 _QUOTED: Final = (mt5.SYMBOL_TRADE_EXECUTION_REQUEST, mt5.SYMBOL_TRADE_EXECUTION_INSTANT)
