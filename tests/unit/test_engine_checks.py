@@ -286,6 +286,28 @@ def test_volume_is_between_minimum_and_maximum_in_steps(volume, retcode):
     assert desk.buy(volume).result.retcode == retcode
 
 
+@pytest.mark.parametrize("volume", [1.0000009, 1.9999999])
+def test_a_volume_between_two_steps_is_refused_however_large_the_step_is(volume):
+    desk = _desk(replace(EURUSD, volume_min=1.0, volume_step=1.0))
+    assert desk.buy(volume).result.retcode == 10014
+
+
+@pytest.mark.parametrize("margin_mode", ["hedging", "netting"])
+def test_binary_noise_in_a_volume_is_no_volume(margin_mode):
+    desk = _desk(margin_mode=margin_mode)
+    ticket = desk.buy(0.3).result.order
+    desk.engine.change_symbol(replace(EURUSD, trade_mode=3))
+    outcome = desk.sell(0.1 + 0.2, position=ticket)
+    assert (outcome.result.retcode, outcome.result.volume) == (10009, 0.3)
+    assert desk.engine.positions() == []
+
+
+def test_binary_noise_in_stop_levels_is_no_change():
+    desk = _desk()
+    ticket = desk.buy(0.1, sl=1.095).result.order
+    assert desk.trade(SLTP, position=ticket, sl=1.0949999999999998).result.retcode == 10025
+
+
 @pytest.mark.fidelity(
     rule="Volume limit 5, long 5: a sell limit of 5 passes, a larger one or a buy limit does not.",
     section="2.10",
@@ -299,6 +321,21 @@ def test_the_volume_limit_counts_positions_and_pending_orders_of_one_direction()
     assert desk.place(SELL_LIMIT, 1.15, 5.01).result.retcode == 10034
     assert desk.place(SELL_LIMIT, 1.15, 5.0).result.retcode == 10009
     assert desk.buy(0.01).result.retcode == 10034
+
+
+@pytest.mark.fidelity(
+    rule="A volume limit of 5: with 5 lots long, opposite pending orders of 5 together pass, and one more does not.",
+    section="2.10",
+    source="MQL5 docs, SYMBOL_VOLUME_LIMIT",
+    setting="SymbolSpec.volume_limit",
+)
+def test_opposite_pending_orders_of_a_netting_account_have_the_volume_limit_together():
+    desk = Desk(replace(EURUSD, volume_limit=5.0), margin_mode="netting", deposit=1e6)
+    desk.quote(1.1, 1.1002)
+    desk.buy(5.0)
+    assert [desk.place(SELL_LIMIT, 1.2, volume).result.retcode for volume in (3.0, 2.0, 0.01)] == [10009, 10009, 10034]
+    assert desk.place(BUY_LIMIT, 1.0, 0.01).result.retcode == 10034
+    assert desk.sell(5.0).result.retcode == 10009
 
 
 def test_a_netting_reversal_is_measured_by_what_it_leaves():

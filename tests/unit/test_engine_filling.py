@@ -17,8 +17,10 @@ from tests.unit.engine_kit import (
     BUY_STOP,
     BUY_STOP_LIMIT,
     CLOSE_BY,
+    DAY,
     DEAL,
     MODIFY,
+    MONDAY,
     PENDING,
     REMOVE,
     SECOND,
@@ -301,6 +303,34 @@ def test_book_or_cancel_is_for_limit_and_stop_limit_orders():
     assert desk.buy(0.1, type_filling=BOC).result.retcode == 10030
     assert desk.place(BUY_STOP, 1.11, type_filling=BOC).result.retcode == 10030
     assert desk.place(BUY_STOP_LIMIT, 1.11, stoplimit=1.1, type_filling=BOC).result.retcode == 10009
+
+
+@pytest.mark.fidelity(
+    rule="Where orders end with the day, so does the rest of a market order.",
+    section="2.9",
+    source="MQL5 docs, ENUM_SYMBOL_ORDER_GTC_MODE",
+    setting="SymbolSpec.order_gtc_mode",
+)
+@pytest.mark.parametrize("mode", [1, 2])
+def test_the_rest_of_a_market_order_ends_with_the_day_where_orders_do(mode):
+    desk = _desk(replace(THIN, order_gtc_mode=mode))
+    desk.buy(0.5, type_filling=RETURN)
+    (change,) = desk.engine.clock(MONDAY + DAY)
+    assert isinstance(change, OrderChange)
+    assert (change.state, change.order.volume_current, change.time) == (State.EXPIRED, 0.2, MONDAY + DAY)
+    assert desk.engine.orders() == []
+
+
+def test_what_an_order_has_opened_does_not_let_its_rest_open_more_on_a_close_only_symbol():
+    desk = _desk()
+    desk.place(BUY_LIMIT, 1.09, 0.5)
+    desk.quote(1.089, 1.09)
+    desk.engine.change_symbol(replace(THIN, trade_mode=3))
+    assert _states(desk.quote(1.089, 1.09)) == [(State.CANCELED, 0.3, 0.2)]
+
+
+def test_a_limit_that_executes_at_once_in_part_answers_with_that_part():
+    assert _desk().place(BUY_LIMIT, 1.15, 0.5).result.volume == 0.3
 
 
 # ---- closing ---------------------------------------------------------------------------------------------------------

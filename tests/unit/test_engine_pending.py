@@ -427,6 +427,13 @@ def test_a_request_that_finds_expired_orders_reports_them_first():
     assert outcome.changes[0].order.ticket == ticket
 
 
+def test_a_modification_that_differs_by_binary_noise_answers_no_changes():
+    desk = _desk()
+    ticket = desk.place(BUY_STOP_LIMIT, 1.11, stoplimit=1.105, sl=1.095).result.order
+    fields = {"price": 1.1100000000000003, "stoplimit": 1.1049999999999998, "sl": 1.0949999999999998}
+    assert desk.trade(MODIFY, order=ticket, **fields).result.retcode == 10025
+
+
 # ---- exchange execution ----------------------------------------------------------------------------------------------
 
 EXCHANGE = replace(EURUSD, execution=3, filling_mode=7)
@@ -444,6 +451,28 @@ def test_in_exchange_execution_a_limit_beyond_the_market_executes_at_once_at_the
     assert whys(outcome.changes) == ["placed", "filled", "deal"]
     assert deals(outcome.changes)[0].price == 1.1002
     assert outcome.result.deal == deals(outcome.changes)[0].ticket
+
+
+@pytest.mark.fidelity(
+    rule="In exchange execution a limit order that is modified to what the market has reached executes at once.",
+    section="2.3",
+    source="MetaTrader 5 help, Trading Principles",
+    setting="SymbolSpec.execution",
+)
+def test_in_exchange_execution_a_limit_that_is_moved_beyond_the_market_executes_at_once_at_the_market():
+    desk = _desk(EXCHANGE)
+    ticket = desk.place(BUY_LIMIT, 1.05).result.order
+    outcome = desk.trade(MODIFY, order=ticket, price=1.15)
+    assert whys(outcome.changes) == ["modified", "filled", "deal"]
+    (deal,) = deals(outcome.changes)
+    assert (deal.price, outcome.result.retcode, outcome.result.deal) == (1.1002, 10009, deal.ticket)
+
+
+def test_a_book_or_cancel_order_that_is_moved_beyond_the_market_is_cancelled():
+    desk = _desk(EXCHANGE)
+    ticket = desk.place(BUY_LIMIT, 1.05, type_filling=3).result.order
+    assert whys(desk.trade(MODIFY, order=ticket, price=1.15).changes) == ["modified", "dropped"]
+    assert desk.engine.positions() == [] == desk.engine.orders()
 
 
 def test_a_book_or_cancel_order_may_only_rest():

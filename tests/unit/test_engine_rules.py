@@ -126,6 +126,20 @@ def test_a_price_that_the_market_left_is_requoted_with_the_new_one(execution):
     assert desk.sell(0.1, price=1.1, position=done.order, deviation=30).result.retcode == 10009
 
 
+def test_a_requote_has_prices_though_the_request_names_its_position_only():
+    desk = _desk(replace(INSTANT, off_quotes_after=1))
+    ticket = desk.buy(0.1, price=1.1002).result.order
+    requote = desk.sell(0.1, symbol="", position=ticket, price=1.2).result
+    assert (requote.retcode, requote.bid, requote.ask) == (10004, 1.1, 1.1002)
+    assert desk.sell(0.1, symbol="", position=ticket, price=1.2).result.retcode == 10021
+
+
+def test_the_price_that_was_asked_for_is_recorded_without_binary_noise():
+    desk = _desk(INSTANT)
+    assert desk.buy(0.1, price=1.1002000000000003).result.retcode == 10009
+    assert desk.engine.history_orders()[-1].price_open == 1.1002
+
+
 @pytest.mark.fidelity(
     rule="After too many bad prices in a row, instant execution has no prices until one fits.",
     section="2.6",

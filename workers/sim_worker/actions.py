@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Final
 
 from mas_router import mt5
-from mas_router.messages import TradeRequest, TradeResult
+from mas_router.messages import TradeResult
 from mas_router.mt5 import RETCODE_TEXT, Retcode, TradeAction
 from sim_worker import execution, pending
 from sim_worker.book import Book
@@ -32,11 +32,11 @@ def perform(book: Book, case: Case, client_id: str, request_id: int) -> Performe
     return _PERFORMERS[case.request.action](book, case, client_id, request_id)
 
 
-def refused(book: Book, request: TradeRequest, refusal: Refusal, request_id: int) -> TradeResult:
-    """The answer to a request that did not pass. Requotes in a row are counted for the symbol."""
-    if refusal.retcode == Retcode.REQUOTE and request.symbol in book.symbols:
-        book.symbols[request.symbol].requotes += 1
-    _, bid, ask = book.quotes.get(request.symbol, NO_QUOTE)
+def refused(book: Book, symbol: str, refusal: Refusal, request_id: int) -> TradeResult:
+    """The answer to a request about a symbol that did not pass. Requotes in a row are counted for the symbol."""
+    if refusal.retcode == Retcode.REQUOTE and symbol in book.symbols:
+        book.symbols[symbol].requotes += 1
+    _, bid, ask = book.quotes.get(symbol, NO_QUOTE)
     code = int(refusal.retcode)
     return TradeResult(retcode=code, bid=bid, ask=ask, comment=RETCODE_TEXT[code], request_id=request_id)
 
@@ -72,7 +72,7 @@ def _deal(book: Book, case: Case, client_id: str, request_id: int) -> Performed:
     price = case.market if quoted else slipped(case.spec, case.sell, case.market)
     ticket, setup = case.accepted or (book.order_ticket(), book.now)
     case.side.requotes = 0
-    volume = round(request.volume, 8)
+    volume, digits = request.volume, case.spec.digits
     order = Order(
         ticket,
         client_id,
@@ -81,10 +81,10 @@ def _deal(book: Book, case: Case, client_id: str, request_id: int) -> Performed:
         _STARTED,
         volume,
         volume,
-        request.price if quoted else 0.0,
+        round(request.price, digits) if quoted else 0.0,
         price,
-        sl=round(request.sl, case.spec.digits),
-        tp=round(request.tp, case.spec.digits),
+        sl=round(request.sl, digits),
+        tp=round(request.tp, digits),
         type_filling=case.filling,
         time_setup=setup,
         magic=request.magic,
@@ -143,9 +143,10 @@ def _first_deal(changes: list[Change]) -> int:
 def _pending(book: Book, case: Case, client_id: str, request_id: int) -> Performed:
     """Placed; in exchange execution perhaps filled already, or in part."""
     order, changes = pending.place(book, case, client_id)
-    code = DONE_PARTIAL if 0.0 < order.volume_current < order.volume_initial else DONE
-    result = _result(case, request_id, order.ticket, _first_deal(changes), order.volume_initial, order.price_open, code)
-    return result, changes
+    volume, code = order.volume_initial, DONE
+    if 0.0 < order.volume_current < volume:
+        volume, code = round(volume - order.volume_current, 8), DONE_PARTIAL
+    return _result(case, request_id, order.ticket, _first_deal(changes), volume, order.price_open, code), changes
 
 
 def _sltp(book: Book, case: Case, client_id: str, request_id: int) -> Performed:
@@ -160,7 +161,7 @@ def _sltp(book: Book, case: Case, client_id: str, request_id: int) -> Performed:
 def _modify(book: Book, case: Case, client_id: str, request_id: int) -> Performed:
     order = _order(case)
     changes = pending.modify(book, order, case)
-    return _result(case, request_id, order.ticket, price=order.price_open), changes
+    return _result(case, request_id, order.ticket, _first_deal(changes), price=order.price_open), changes
 
 
 def _remove(book: Book, case: Case, client_id: str, request_id: int) -> Performed:

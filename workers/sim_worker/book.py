@@ -118,6 +118,7 @@ class Book:
         if self.orders.pop(order.ticket, None) is not None:
             side = self.symbols[order.symbol]
             del side.orders[order.ticket]
+            self.doomed.discard(order.ticket)
             side.stale = True
             if side.spec.reserves:
                 self.reserving -= 1

@@ -68,6 +68,9 @@ def examine(book: Book, request: TradeRequest, auto_filling: bool = False) -> Ca
     resolve = _RESOLVERS.get(request.action)
     if resolve is None:
         return Refusal(Retcode.INVALID, f"action {request.action} is none of 1, 5, 6, 7, 8, 10")
+    volume = round(request.volume, 8)
+    if volume != request.volume:  # 0.1 + 0.2 closes 0.3
+        request = request.model_copy(update={"volume": volume})
     case = resolve(book, request)
     if isinstance(case, Case):
         case.filling = request.type_filling

@@ -205,9 +205,10 @@ class Engine:
             if refusal is None:
                 result, changes = actions.perform(book, case, client_id, self._requests)
                 return Outcome(result, (*before, *changes), case.note)
+            symbol = case.spec.name  # which a request that names a position or an order may leave out
         else:
-            refusal = case
-        return Outcome(actions.refused(book, request, refusal, self._requests), tuple(before), refusal.note)
+            refusal, symbol = case, request.symbol
+        return Outcome(actions.refused(book, symbol, refusal, self._requests), tuple(before), refusal.note)
 
     def _admit(self, request: TradeRequest, auto_filling: bool) -> Case | Refusal:
         """Too many requests in a second are refused before they are looked at."""
@@ -222,7 +223,8 @@ class Engine:
 
     def refuse_activation(self, ticket: int) -> None:
         """The dealer will refuse this resting order when its price is reached: it ends REJECTED."""
-        self._book.doomed.add(ticket)
+        if ticket in self._book.orders:
+            self._book.doomed.add(ticket)
 
     def bury(self, order: Order) -> None:
         """Write an order into the history that ended without having been in the book."""

@@ -11,7 +11,7 @@ from typing import Final
 from mas_router import mt5
 from mas_router.mt5 import RETCODE_TEXT
 from mas_router.orders import State
-from sim_worker.book import Book
+from sim_worker.book import Book, day_end
 from sim_worker.execution import DONE_PARTIAL, fill
 from sim_worker.records import Change, Order, OrderChange, Why
 
@@ -20,6 +20,7 @@ _IOC: Final = int(mt5.ORDER_FILLING_IOC)
 _CANCELED: Final = int(mt5.ORDER_STATE_CANCELED)
 _PLACED: Final = int(mt5.ORDER_STATE_PLACED)
 _DONE: Final = int(mt5.TRADE_RETCODE_DONE)
+_GTC: Final = int(mt5.SYMBOL_ORDERS_GTC)
 _ANSWERED: Final = int(mt5.TRADE_RETCODE_PLACED)
 
 
@@ -52,6 +53,8 @@ def _rest(book: Book, order: Order, asked: bool) -> list[Change]:
     untouched = order.volume_current == order.volume_initial
     if untouched:
         order.state = _PLACED
+    if book.symbols[order.symbol].spec.order_gtc_mode != _GTC:
+        order.expires = day_end(book.now)
     book.rest(order)
     text = RETCODE_TEXT[_ANSWERED]
     return [OrderChange(State.ACCEPTED, order.copy(), _ANSWERED, text, book.now, "placed")] if untouched else []

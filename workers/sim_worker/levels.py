@@ -143,19 +143,20 @@ def _is_frozen(case: Case, position: Position, level: int) -> bool:
 
 
 def unchanged_position(book: Book, case: Case) -> Refusal | None:
-    request, position = case.request, case.position
-    if position is not None and (request.sl, request.tp) == (position.sl, position.tp):
+    request, position, digits = case.request, case.position, case.spec.digits
+    if position is not None and (round(request.sl, digits), round(request.tp, digits)) == (position.sl, position.tp):
         return Refusal(Retcode.NO_CHANGES, "the position has these stop levels already")
     return None
 
 
 def unchanged_order(book: Book, case: Case) -> Refusal | None:
-    request, order = case.request, case.order
+    request, order, digits = case.request, case.order, case.spec.digits
     if order is None:
         return None
-    asked = (request.price, request.sl, request.tp, request.type_time, _expiration(case))
-    present = (order.price_open, order.sl, order.tp, order.type_time, order.expiration)
-    if asked == present and (order.type not in _STOP_LIMITS or request.stoplimit == order.stoplimit):
+    stoplimit = request.stoplimit if order.type in _STOP_LIMITS else 0.0
+    asked = [round(price, digits) for price in (request.price, stoplimit, request.sl, request.tp)]
+    same_terms = (request.type_time, _expiration(case)) == (order.type_time, order.expiration)
+    if same_terms and asked == [order.price_open, order.stoplimit, order.sl, order.tp]:
         return Refusal(Retcode.NO_CHANGES, "the order is like this already")
     return None
 

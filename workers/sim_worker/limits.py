@@ -16,6 +16,8 @@ from sim_worker.records import Position
 from sim_worker.symbol_book import SymbolBook
 
 _EPSILON: Final = 1e-6
+#: Less than half of the smallest unit in which volumes are kept.
+_HAIR: Final = 4e-9
 _SELL: Final = int(mt5.ORDER_TYPE_SELL)
 
 
@@ -36,9 +38,9 @@ def volume(book: Book, case: Case) -> Refusal | None:
     if case.request.position and position is not None and lots > position.volume:
         note = f"volume {lots:g} exceeds the {position.volume:g} of position {position.ticket}"
         return Refusal(Retcode.INVALID_CLOSE_VOLUME, note)
-    steps = lots / spec.volume_step
+    whole = round(lots / spec.volume_step) * spec.volume_step
     least = 0.0 if closes(book, case) and lots > 0.0 else spec.volume_min - _EPSILON
-    if least <= lots <= spec.volume_max + _EPSILON and abs(steps - round(steps)) < _EPSILON:
+    if least <= lots <= spec.volume_max + _EPSILON and abs(lots - whole) < _HAIR:
         return None
     limits = f"{spec.volume_min:g} to {spec.volume_max:g} in steps of {spec.volume_step:g}"
     return Refusal(Retcode.INVALID_VOLUME, f"volume {lots:g} is not {limits}")
@@ -47,7 +49,7 @@ def volume(book: Book, case: Case) -> Refusal | None:
 def total_volume(book: Book, case: Case) -> Refusal | None:
     """SYMBOL_VOLUME_LIMIT: positions and pending orders of one direction together."""
     limit, request = case.spec.volume_limit, case.request
-    if closes(book, case):
+    if request.action == TradeAction.DEAL and closes(book, case):
         return None
     held = case.side.exposure.side(case.sell)[0]
     if case.position is not None and request.action == TradeAction.DEAL:

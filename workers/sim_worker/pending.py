@@ -34,10 +34,7 @@ def _change(book: Book, order: Order, state: State, why: Why, retcode: int, mess
 
 
 def place(book: Book, case: Case, client_id: str) -> tuple[Order, list[Change]]:
-    """Let an order rest. In exchange execution a limit order that the market already reaches executes at once.
-
-    An order that may only rest (book or cancel) is then cancelled.
-    """
+    """Let an order rest, if the market has not reached it."""
     request = case.request
     order = Order(
         book.order_ticket(),
@@ -45,8 +42,8 @@ def place(book: Book, case: Case, client_id: str) -> tuple[Order, list[Change]]:
         case.spec.name,
         request.type,
         _PLACED,
-        round(request.volume, 8),
-        round(request.volume, 8),
+        request.volume,
+        request.volume,
         round(request.price, case.spec.digits),
         case.market,
         time_setup=book.now,
@@ -58,12 +55,19 @@ def place(book: Book, case: Case, client_id: str) -> tuple[Order, list[Change]]:
     _set_terms(order, case)
     book.rest(order)
     changes: list[Change] = [_change(book, order, State.ACCEPTED, "placed", DONE, RETCODE_TEXT[DONE])]
-    if order.type <= _SELL_LIMIT and triggered(order, case.bid, case.ask):
-        if order.type_filling == _BOC:
-            changes.append(_end(book, order, _CANCELED, State.CANCELED, "dropped", 0, "book or cancel"))
-        elif case.spec.execution == _EXCHANGE:
-            changes += _execute(book, order, case.market, case.market)
-    return order, changes
+    return order, changes + _reached(book, order, case)
+
+
+def _reached(book: Book, order: Order, case: Case) -> list[Change]:
+    """In exchange execution a limit order that the market has reached executes at once, and at the market.
+
+    An order that may only rest (book or cancel) is cancelled then.
+    """
+    if order.type > _SELL_LIMIT or not triggered(order, case.bid, case.ask):
+        return []
+    if order.type_filling == _BOC:
+        return [_end(book, order, _CANCELED, State.CANCELED, "dropped", 0, "book or cancel")]
+    return _execute(book, order, case.market, case.market) if case.spec.execution == _EXCHANGE else []
 
 
 def _set_terms(order: Order, case: Case) -> None:
@@ -85,7 +89,7 @@ def modify(book: Book, order: Order, case: Case) -> list[Change]:
     state = State.TRIGGERED if order.triggered else State.ACCEPTED
     if order.state == _PARTIAL:
         state = State.PARTIALLY_FILLED
-    return [_change(book, order, state, "modified", DONE, "modified")]
+    return [_change(book, order, state, "modified", DONE, "modified"), *_reached(book, order, case)]
 
 
 def remove(book: Book, order: Order) -> list[Change]:

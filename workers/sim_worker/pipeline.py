@@ -68,7 +68,10 @@ def activation_refusal(book: Book, order: Order) -> Refusal | None:
 def _activation(book: Book, side: SymbolBook, order: Order) -> Case:
     sell = order.type & 1
     request = TradeRequest(action=TradeAction.PENDING, type=order.type, volume=order.volume_current)
-    position = book.positions.get(order.position_id) if book.account.hedging else opposite(book, side, sell)
+    if not book.account.hedging:
+        position = opposite(book, side, sell)
+    else:  # what it has opened itself, it adds to
+        position = book.positions.get(order.position_id) if order.position_id != order.ticket else None
     return Case(request, side, side.spec, 0.0, 0.0, sell, position)
 
 
