@@ -55,6 +55,55 @@ def test_a_worker_that_dies_takes_its_accounts_along(mas_workers, mas_account):
     lost = client.send_order(order)
     assert not lost.ok and lost.state in ("DENIED", "UNKNOWN", "STALE"), repr(lost)
 """
+TERMINALS = """
+import subprocess
+import sys
+
+import pytest
+from sim_worker import terminal as mt5
+from sim_worker.quotes import Quotes
+from sim_worker.trade_server import Fault
+import numpy as np
+
+BUY = {"action": 1, "symbol": "EURUSD", "type": 0, "volume": 0.1}
+CHILD = '''
+import sys
+from sim_worker import terminal as mt5
+assert mt5.initialize(sys.argv[1], login=5002, password="simulated"), mt5.last_error()
+mt5.order_send({"action": 1, "symbol": "EURUSD", "type": 0, "volume": 0.2})
+'''
+
+def test_a_broker_with_accounts_prices_and_a_fault(mas_terminal):
+    lost = Fault(kind="no_answer", when="after")
+    broker = mas_terminal(accounts=[5001], quotes={"EURUSD": (1.1, 1.1001)}, faults=[lost])
+    assert mt5.initialize(login=5001, password="simulated")
+    assert mt5.order_send(BUY) is None and len(broker.records(5001, "positions")) == 1
+    broker.arm(Fault(kind="hang", on="positions_total"))  # nobody waits in it: the fixture lets it go
+
+def test_nothing_is_left_of_the_test_before(mas_terminal):
+    assert mt5.account_info() is None and mt5.last_error()[0] == -10004
+    mas_terminal("netting-exchange", accounts=[5003])
+    assert mt5.initialize() and mt5.account_info().login == 5003
+    assert mt5.account_info().margin_mode == mt5.ACCOUNT_MARGIN_MODE_RETAIL_NETTING
+    assert mt5.symbol_info_tick("EURUSD").bid > 0.0  # made up
+
+def test_a_process_dies_at_a_call_and_its_order_stays(mas_terminal):
+    broker = mas_terminal(accounts=[5002], quotes={"EURUSD": (1.1, 1.1001)})
+    broker.arm(Fault(kind="exit", code=9, when="after"))
+    assert subprocess.run([sys.executable, "-c", CHILD, broker.path]).returncode == 9
+    assert [row["volume"] for row in broker.records(5002, "positions")] == [0.2]
+    assert mt5.initialize(login=5002, password="simulated") and mt5.positions_total() == 1
+
+def test_quotes_of_the_past_are_replayed(mas_terminal):
+    seconds = (1_704_708_000 + np.arange(3)) * 1_000_000_000
+    past = Quotes(time=seconds, bid=np.array([1.1, 1.2, 1.3]), ask=np.array([1.11, 1.21, 1.31]))
+    broker = mas_terminal(quotes={"EURUSD": past})
+    assert mt5.initialize() and mt5.symbol_info_tick("EURUSD").bid == 1.1
+    broker.advance(1)
+    assert mt5.symbol_info_tick("EURUSD").bid == 1.2
+    with pytest.raises(Exception, match="quotes="):
+        mas_terminal(quotes={"EURUSD": past, "USDJPY": (150.0, 150.01)})
+"""
 BROKEN_MARKET = """
 def test_a_worker_that_cannot_start_says_why(mas_workers, tmp_path):
     (tmp_path / "bad.toml").write_text("[symbols.X]\\ndigits = 99")
@@ -79,6 +128,11 @@ def pytest_in(directory: Path, test: str, **variables: str) -> subprocess.Comple
 def test_a_fleet_is_tested_in_fifteen_lines_without_a_broker(tmp_path: Path) -> None:
     done = pytest_in(tmp_path, FLEET, MAS_TEST_BROKER="embedded")
     assert "2 passed" in done.stdout, done.stdout
+
+
+def test_a_terminal_is_given_in_the_process_and_to_child_processes(tmp_path: Path) -> None:
+    done = pytest_in(tmp_path, TERMINALS)
+    assert "4 passed" in done.stdout, done.stdout
 
 
 def test_a_fleet_is_tested_over_a_broker(tmp_path: Path, rabbit_url: str) -> None:

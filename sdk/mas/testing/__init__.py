@@ -1,11 +1,14 @@
-"""A router, workers and accounts for the tests of a fleet: `pytest_plugins = ["mas.testing"]` in `conftest.py`.
+"""A router, workers, accounts and terminals for the tests of a fleet.
 
-| fixture       | what it gives                                                                          |
-| ------------- | -------------------------------------------------------------------------------------- |
-| `mas_rabbit`  | the RabbitMQ of the run (`Router`): stop it, kill it, look into its queues             |
-| `mas_router`  | the URL of an empty vhost of it, for this test                                         |
-| `mas_workers` | starts simulator workers on it: `mas_workers(2, market="my-broker.toml")`              |
-| `mas_account` | clients that are logged in: `mas_account(Strategy, account=1001)`                      |
+`pytest_plugins = ["mas.testing"]` in `conftest.py` gives:
+
+| fixture        | what it gives                                                                          |
+| -------------- | -------------------------------------------------------------------------------------- |
+| `mas_rabbit`   | the RabbitMQ of the run (`Router`): stop it, kill it, look into its queues             |
+| `mas_router`   | the URL of an empty vhost of it, for this test                                         |
+| `mas_workers`  | starts simulator workers on it: `mas_workers(2, market="my-broker.toml")`              |
+| `mas_account`  | clients that are logged in: `mas_account(Strategy, account=1001)`                      |
+| `mas_terminal`| a simulated MetaTrader 5: `mas_terminal("suffix-lag", accounts=[5001])`                |
 
 With MAS_TEST_BROKER=embedded there is no RabbitMQ and there are no workers: the same tests run in one process.
 """
@@ -24,16 +27,20 @@ import pytest
 import mas
 from mas.testing.nodes import Unavailable
 from mas.testing.router import Router, find
+from mas.testing.terminals import Broker, BrokerStarter
 from mas.testing.workers import WorkerProcess, worker_processes
 
 __all__ = [
     "Accounts",
+    "Broker",
+    "BrokerStarter",
     "Router",
     "WorkerProcess",
     "WorkerStarter",
     "mas_account",
     "mas_rabbit",
     "mas_router",
+    "mas_terminal",
     "mas_workers",
 ]
 
@@ -143,3 +150,10 @@ def mas_account(mas_router: str, mas_workers: WorkerStarter) -> Iterator[Account
     """Makes clients that are logged in: `mas_account(Strategy, account=1001)`."""
     with ExitStack() as stack:
         yield Accounts(mas_router, mas_workers, stack)
+
+
+@pytest.fixture
+def mas_terminal() -> Iterator[BrokerStarter]:
+    """Starts simulated trade servers: `mas_terminal("suffix-lag", accounts=[5001])`."""
+    with ExitStack() as stack:
+        yield BrokerStarter(stack)
