@@ -17,7 +17,7 @@ from mas_router.errors import CallerError, MasError
 from sim_worker import terminal as mt5
 from sim_worker.terminal import frames
 from sim_worker.terminal.links import SocketLink
-from sim_worker.trade_server import Fault, RemoteServer, TradeServer, functions, serve
+from sim_worker.trade_server import Fault, RemoteServer, TradeServer, functions, serve, sockets
 from sim_worker.trade_server.script import FUNCTIONS
 from sim_worker.trade_server.sockets import ARGUMENTS, Listener
 from tests.unit.terminal_kit import LOGIN, PASSWORD, buy
@@ -223,3 +223,94 @@ def test_each_function_of_the_terminal_has_a_list_of_its_arguments():
 def test_a_frame_has_a_longest_size():
     with socket.socket() as line, pytest.raises(frames.FrameError, match="more than"):
         frames.send(line, "x" * 70_000)
+
+
+def attacker(listener: Listener) -> socket.socket:
+    """A raw connection that has said hello."""
+    sock = socket.create_connection((listener.host, listener.port), 10.0)
+    sock.sendall(HELLO)
+    assert frames.receive(sock) == {"v": 1}
+    return sock
+
+
+def test_only_this_machine_can_connect(listener: Listener):
+    assert listener.host == "127.0.0.1"
+
+
+@pytest.mark.parametrize("begun", [b"", b"\0", struct.pack(">I", 500) + b"half"], ids=["silent", "head", "half"])
+def test_half_a_frame_is_given_up_and_half_a_hello_too(begun: bytes):
+    server = TradeServer.scripted()
+    with serve(server, patience=0.2) as listener:
+        with socket.create_connection((listener.host, listener.port), 10.0) as sock:
+            sock.sendall(begun)
+            assert sock.recv(1) == b"", "cut off before its hello"
+        if begun:
+            with attacker(listener) as sock:
+                sock.sendall(begun)
+                assert sock.recv(1) == b"", "cut off in a call"
+
+
+def test_a_client_that_is_silent_between_calls_is_kept():
+    server = TradeServer.scripted()
+    server.add_account(LOGIN, PASSWORD)
+    with serve(server, patience=0.05) as listener, attacker(listener) as sock:
+        threading.Event().wait(0.2)
+        frames.send(sock, {"call": "initialize", "args": {"login": LOGIN, "password": PASSWORD, "server": ""}})
+        assert frames.receive(sock) == {"value": True}
+
+
+def test_a_client_that_does_not_read_is_cut_off_and_holds_up_nobody():
+    server = TradeServer()
+    server.add_account(LOGIN, PASSWORD)
+    with serve(server, patience=0.3) as listener, attacker(listener) as sock:
+        frames.send(sock, {"call": "initialize", "args": {"login": LOGIN, "password": PASSWORD, "server": ""}})
+        assert frames.receive(sock) == {"value": True}
+        ask = {"symbol": "EURUSD", "flags": -1, "since": 0, "count": 400_000}
+        frames.send(sock, {"call": "copy_ticks", "args": ask})  # 24 MB, which no buffer holds
+        assert mt5.initialize(listener.path, login=LOGIN, password=PASSWORD)
+        assert mt5.positions_get() == ()
+        deadline = threading.Event()
+        for _ in range(100):
+            if len(listener._connections) == 1:
+                break
+            deadline.wait(0.1)
+        assert len(listener._connections) == 1, "only the one that reads is left"
+        mt5.shutdown()
+
+
+def test_there_is_a_largest_number_of_connections(listener: Listener, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(sockets, "MAX_CONNECTIONS", 3)
+    assert mt5.initialize(listener.path, login=LOGIN, password=PASSWORD)
+    with attacker(listener), attacker(listener), socket.create_connection((listener.host, listener.port), 10.0) as sock:
+        assert sock.recv(1) == b""
+        assert mt5.positions_get() == (), "those that there are go on"
+
+
+def test_a_connection_that_cannot_be_accepted_does_not_end_the_listener(
+    listener: Listener, monkeypatch: pytest.MonkeyPatch
+):
+    """No thread to be had, once."""
+    real, failed = threading.Thread.start, threading.Event()
+
+    def start(thread: threading.Thread) -> None:
+        if thread.name == "sim-terminal client" and not failed.is_set():
+            failed.set()
+            raise RuntimeError("can't start new thread")
+        real(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    assert mt5.initialize(listener.path, login=LOGIN, password=PASSWORD) is False
+    assert mt5.last_error()[0] == -10003
+    assert mt5.initialize(listener.path, login=LOGIN, password=PASSWORD)
+
+
+def test_after_a_restart_of_the_trade_server_calls_fail_until_initialize(listener: Listener, control: RemoteServer):
+    done(buy())
+    listener.close()
+    assert mt5.positions_get() is None and mt5.last_error()[0] in (-10001, -10002)
+    assert mt5.positions_get() is None and mt5.last_error() == (-10001, "IPC send failed")
+    again = TradeServer.scripted()
+    again.add_account(LOGIN, PASSWORD)
+    with serve(again, listener.port) as second:
+        assert mt5.positions_get() is None and mt5.last_error() == (-10001, "IPC send failed")
+        assert mt5.initialize(second.path, login=LOGIN, password=PASSWORD) and mt5.positions_get() == ()

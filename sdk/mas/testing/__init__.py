@@ -8,7 +8,7 @@
 | `mas_router`   | the URL of an empty vhost of it, for this test                                         |
 | `mas_workers`  | starts simulator workers on it: `mas_workers(2, market="my-broker.toml")`              |
 | `mas_account`  | clients that are logged in: `mas_account(Strategy, account=1001)`                      |
-| `mas_terminal`| a simulated MetaTrader 5: `mas_terminal("suffix-lag", accounts=[5001])`                |
+| `mas_terminal` | a simulated MetaTrader 5: `mas_terminal("suffix-lag", accounts=[5001])`                |
 
 With MAS_TEST_BROKER=embedded there is no RabbitMQ and there are no workers: the same tests run in one process.
 """

@@ -76,6 +76,6 @@ def _server(personality: Personality | str, quotes: Prices | None, seed: int) ->
         return TradeServer.replay(past, personality)
     server = TradeServer.scripted(personality)
     for symbol, price in quotes.items():
-        bid, ask = price
-        server.quote(symbol, bid, ask)
+        if not isinstance(price, Quotes):
+            server.quote(symbol, *price)
     return server

@@ -28,6 +28,13 @@ def send(sock: socket.socket, value: object, limit: int = MAX_REQUEST) -> None:
     sock.sendall(_HEAD.pack(len(body)) + body)
 
 
+def wait(sock: socket.socket, patience: float) -> None:
+    """Return when a frame begins, or the other side is gone. From then on the socket waits `patience` seconds at most."""
+    sock.settimeout(None)
+    sock.recv(1, socket.MSG_PEEK)
+    sock.settimeout(patience)
+
+
 def receive(sock: socket.socket, limit: int = MAX_REQUEST) -> Any:
     """The next frame. FrameError if there is none, or if it is too long or no msgpack."""
     (length,) = _HEAD.unpack(_exactly(sock, _HEAD.size))

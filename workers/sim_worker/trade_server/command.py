@@ -21,8 +21,7 @@ from sim_worker.trade_server.sockets import serve
 
 
 def command(
-    host: Annotated[str, typer.Option(help="Where to listen; whoever can connect can trade.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65_535, help="Where to listen; 0: a free port.")] = 9700,
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="Where to listen on 127.0.0.1; 0: a free port.")] = 9700,
     personality: Annotated[str, typer.Option(help="A built-in broker (see --list), or a TOML file.")] = DEFAULT,
     accounts: Annotated[
         Path | None, typer.Option(metavar="FILE", help="TOML with [[accounts]]: login, password, deposit ...")
@@ -53,7 +52,7 @@ def command(
         server.control("add_account", account)
     stop = threading.Event()
     _stop_on_signals(stop)
-    with serve(server, host, port) as listener:
+    with serve(server, port) as listener:
         typer.echo(f"{listener.path} {broker.name}")
         while not stop.wait(3_600.0):
             pass

@@ -1,6 +1,7 @@
 """A trade server behind a local TCP socket: for clients in other processes, and for the tests that control it.
 
-One thread for each connection. What comes in is checked before it is used; what is wrong ends the connection.
+One thread for each connection. What comes in is checked before it is used; what is wrong ends the connection. There is
+no password for it: whoever can connect can trade and can change the market, so it listens on 127.0.0.1 only.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import contextlib
 import logging
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
@@ -51,14 +53,19 @@ ARGUMENTS: Final[dict[str, Mapping[str, tuple[type, ...]]]] = {
 
 #: How soon a listener notices that it is to close, in seconds.
 POLL: Final = 0.1
+HOST: Final = "127.0.0.1"
+#: Connections at the same time; more are closed at once.
+MAX_CONNECTIONS: Final = 256
+#: How long the rest of a frame may take that has begun, and a client that does not read its answer, in seconds.
+PATIENCE: Final = 30.0
 
 
 class Listener:
     """Accepts connections until it is closed."""
 
-    def __init__(self, server: TradeServer, host: str, port: int) -> None:
-        self._server, self._open = server, True
-        self._socket = socket.create_server((host, port))
+    def __init__(self, server: TradeServer, port: int, patience: float = PATIENCE) -> None:
+        self._server, self._open, self._patience = server, True, patience
+        self._socket = socket.create_server((HOST, port))
         self._socket.settimeout(POLL)  # closing a socket wakes its accept on some systems only
         self.host, self.port = self._socket.getsockname()[:2]
         self._lock = threading.Lock()
@@ -90,16 +97,36 @@ class Listener:
         while self._open:
             try:
                 sock, _ = self._socket.accept()
+                self._welcome(sock)
             except TimeoutError:
                 continue
+            except (OSError, RuntimeError) as error:  # no file or thread to be had now: those that there are go on
+                log.warning("a connection could not be accepted: %s", error)
+                time.sleep(POLL)
+
+    def _welcome(self, sock: socket.socket) -> None:
+        with self._lock:
+            full = len(self._connections) >= MAX_CONNECTIONS
+            if not full:
+                self._connections[sock] = None
+        if full:
+            log.warning("a connection was refused: there are %d", MAX_CONNECTIONS)
+            sock.close()
+            return
+        try:
             threading.Thread(target=self._serve, args=(sock,), name="sim-terminal client", daemon=True).start()
+        except RuntimeError:
+            self._forget(sock)
+            raise
+
+    def _forget(self, sock: socket.socket) -> None:
+        with self._lock:
+            del self._connections[sock]
+        sock.close()
 
     def _serve(self, sock: socket.socket) -> None:
-        with self._lock:
-            self._connections[sock] = None
         try:
-            if not self._open:  # too late to be cut with the others
-                return
+            sock.settimeout(self._patience)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._converse(sock, _hello(frames.receive(sock)))
         except (OSError, frames.FrameError) as error:
@@ -107,9 +134,7 @@ class Listener:
         except Exception:  # values that no client of ours sends; whoever sent them loses the connection, nobody else
             log.exception("a call could not be answered")
         finally:
-            with self._lock:
-                del self._connections[sock]
-            sock.close()
+            self._forget(sock)
 
     def _converse(self, sock: socket.socket, terminal: str | None) -> None:
         """Answer until the client goes, or its terminal ends."""
@@ -118,6 +143,7 @@ class Listener:
             self._connections[sock] = terminal
         frames.send(sock, {"v": frames.VERSION})
         while self._open:
+            frames.wait(sock, self._patience)
             asked = frames.receive(sock)
             answer = self._control(asked) if terminal is None else self._call(terminal, asked)
             if terminal is not None and life != self._server.life(terminal):
@@ -185,12 +211,12 @@ def _fits(name: object, value: object, allowed: Mapping[str, tuple[type, ...]]) 
 
 
 @contextmanager
-def serve(server: TradeServer, host: str = "127.0.0.1", port: int = 0) -> Iterator[Listener]:
-    """Serve a trade server on a socket, on a free port unless one is given. Raises MasError if that is taken."""
+def serve(server: TradeServer, port: int = 0, *, patience: float = PATIENCE) -> Iterator[Listener]:
+    """Serve a trade server to this machine, on a free port unless one is given. Raises MasError if that is taken."""
     try:
-        listener = Listener(server, host, port)
+        listener = Listener(server, port, patience)
     except OSError as error:
-        raise MasError(f"cannot listen on {host}:{port}: {error.strerror or error}") from error
+        raise MasError(f"cannot listen on {HOST}:{port}: {error.strerror or error}") from error
     try:
         yield listener
     finally:
