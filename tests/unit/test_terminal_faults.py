@@ -69,6 +69,31 @@ def test_an_order_may_be_placed_first_and_dealt_later(server: TradeServer):
     assert (order.state, order.time_done) == (mt5.ORDER_STATE_FILLED, order.time_setup + 2)
 
 
+@pytest.mark.fidelity(
+    rule="A market order that is only placed can be cancelled until it is dealt", section="2.15", source=CODES
+)
+def test_an_order_that_waits_is_cancelled_and_never_dealt(server: TradeServer):
+    server.arm(Fault(kind="placed", seconds=5.0))
+    ticket = getattr(buy(), "order", 0)
+    server.advance(1.0)
+    removed = mt5.order_send({"action": mt5.TRADE_ACTION_REMOVE, "order": ticket})
+    assert removed is not None and (removed.retcode, removed.order, removed.bid) == (10009, ticket, 1.1)
+    server.advance(10.0)
+    assert mt5.positions_get() == () and mt5.orders_get() == ()
+    (order,) = mt5.history_orders_get(ticket=ticket) or ()
+    assert (order.state, order.volume_current, order.time_done - order.time_setup) == (2, 0.1, 1)
+    again = mt5.order_send({"action": mt5.TRADE_ACTION_REMOVE, "order": ticket})
+    assert again is not None and again.retcode != 10009
+
+
+def test_an_order_that_was_dealt_while_it_waited_cannot_be_cancelled(server: TradeServer):
+    server.arm(Fault(kind="placed", seconds=5.0))
+    ticket = getattr(buy(), "order", 0)
+    server.advance(5.0)
+    late = mt5.order_send({"action": mt5.TRADE_ACTION_REMOVE, "order": ticket})
+    assert late is not None and late.retcode != 10009 and len(mt5.positions_get() or ()) == 1
+
+
 def test_an_order_that_was_placed_may_still_be_rejected(server: TradeServer):
     server.arm(Fault(kind="placed", seconds=5.0))
     result = buy(8.0)
@@ -212,6 +237,23 @@ def test_a_call_may_hang_until_it_is_released_and_holds_up_nobody_else(server: T
     thread.join(10.0)
     assert found == [()], "it was carried out before the human's deal"
     assert server.hanging() == 0
+
+
+@pytest.mark.fidelity(rule="Calls of several threads are made one after another", section="1.1", source=PRACTICE)
+def test_a_call_that_hangs_holds_up_the_other_threads_of_its_process(server: TradeServer):
+    server.arm(Fault(kind="hang", on="positions_get"))
+    order: list[str] = []
+    first = threading.Thread(target=lambda: (mt5.positions_get(), order.append("first")), daemon=True)
+    second = threading.Thread(target=lambda: (mt5.orders_get(), order.append("second")), daemon=True)
+    first.start()
+    while server.hanging() == 0:
+        first.join(0.01)
+    second.start()
+    second.join(0.2)
+    assert second.is_alive() and not order
+    server.release()
+    second.join(10.0)
+    assert sorted(order) == ["first", "second"]
 
 
 def test_a_call_that_hangs_fails_when_its_terminal_ends_and_sends_nothing(server: TradeServer):

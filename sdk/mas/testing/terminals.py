@@ -62,7 +62,8 @@ class BrokerStarter:
             server.arm(fault)
         self._stack.enter_context(installed(server))
         self._stack.callback(mt5.shutdown)
-        self._stack.callback(server.release)  # before it: a thread of the test may still wait in a call
+        self._stack.callback(server.release)  # before it: a thread of the test may still wait in a call,
+        self._stack.callback(server.disarm)  # and is not to wait in the next one
         return Broker(server, self._stack)
 
 

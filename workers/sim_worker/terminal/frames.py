@@ -29,7 +29,7 @@ def send(sock: socket.socket, value: object, limit: int = MAX_REQUEST) -> None:
 
 
 def wait(sock: socket.socket, patience: float) -> None:
-    """Return when a frame begins, or the other side is gone. From then on the socket waits `patience` seconds at most."""
+    """Return when a frame begins, or the other side is gone. After that each step may take `patience` seconds."""
     sock.settimeout(None)
     sock.recv(1, socket.MSG_PEEK)
     sock.settimeout(patience)

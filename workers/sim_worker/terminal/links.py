@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import socket
-import threading
 from typing import TYPE_CHECKING, Any, Final
 
 from mas_router.mt5 import ResultCode
@@ -58,10 +57,11 @@ class LocalLink:
 class SocketLink:
     """To a terminal that `mas sim-terminal` serves. There is no time limit on a call; a terminal that is gone is
     noticed: -10001 when it cannot be asked, -10002 when it was asked and does not answer any more.
+
+    For one thread at a time; `state.api` sees to it.
     """
 
     def __init__(self, host: str, port: int, terminal: str, timeout: float) -> None:
-        self._lock = threading.Lock()
         try:
             self._socket = socket.create_connection((host, port), timeout)
         except OSError as error:
@@ -78,8 +78,7 @@ class SocketLink:
             raise CallFailed(ResultCode.INTERNAL_FAIL_INIT, text) from None
 
     def call(self, function: str, args: dict[str, Any]) -> Any:
-        with self._lock:
-            reply = self._exchange({"call": function, "args": args})
+        reply = self._exchange({"call": function, "args": args})
         if "exit" in reply:
             os._exit(reply["exit"])
         if "error" in reply:

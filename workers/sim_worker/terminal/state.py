@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, ParamSpec, Protocol, TypeVar
@@ -30,6 +31,8 @@ class _State:
 
 
 _state = _State()
+#: The real package does not let go of the interpreter in a call: one that hangs holds up every thread.
+_one_call = threading.RLock()
 
 
 def last_error() -> tuple[int, str]:
@@ -57,12 +60,13 @@ def api(failed: F) -> Callable[[Callable[P, T]], Callable[P, T | F]]:
     def decorate(function: Callable[P, T]) -> Callable[P, T | F]:
         @wraps(function)
         def guarded(*args: P.args, **kwargs: P.kwargs) -> T | F:
-            _state.error = SUCCESS
-            try:
-                return function(*args, **kwargs)
-            except CallFailed as error:
-                _state.error = (error.code, error.text)
-                return failed
+            with _one_call:
+                _state.error = SUCCESS
+                try:
+                    return function(*args, **kwargs)
+                except CallFailed as error:
+                    _state.error = (error.code, error.text)
+                    return failed
 
         return guarded
 

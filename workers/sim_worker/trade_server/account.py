@@ -24,7 +24,9 @@ from sim_worker.trade_server.sources import Source
 
 PLACED = int(mt5.TRADE_RETCODE_PLACED)
 _DEAL, _PENDING = int(mt5.TRADE_ACTION_DEAL), int(mt5.TRADE_ACTION_PENDING)
+_REMOVE = int(mt5.TRADE_ACTION_REMOVE)
 _STARTED, _REJECTED = int(mt5.ORDER_STATE_STARTED), int(mt5.ORDER_STATE_REJECTED)
+_CANCELED = int(mt5.ORDER_STATE_CANCELED)
 CLIENT: Final = int(mt5.ORDER_REASON_CLIENT)
 
 
@@ -106,6 +108,9 @@ class TradeAccount:
         if request is None:
             return refusal(mt5.TRADE_RETCODE_INVALID)
         self.follow(now)
+        withdrawn = next((w for w in self._waiting if w.order.ticket == request.order), None)
+        if request.action == _REMOVE and withdrawn is not None:
+            return self._withdraw(withdrawn)
         delay = delay or round(self.broker.gateway_delay * SECOND)
         if delay and request.action == _DEAL and reason == EXPERT:
             placed = self._place(request, now, delay, reason)
@@ -151,6 +156,16 @@ class TradeAccount:
         self._waiting.append(Waiting(now + delay, request, order, reason))
         ticket = order.ticket if self.broker.gateway_ticket else 0
         return TradeResult(retcode=PLACED, order=ticket, volume=request.volume, comment=RETCODE_TEXT[PLACED])
+
+    def _withdraw(self, waiting: Waiting) -> TradeResult:
+        """Cancel an order that waits to be dealt."""
+        order = waiting.order
+        self._waiting.remove(waiting)
+        order.state = _CANCELED
+        self.engine.bury(order)
+        _, bid, ask = self.engine.last_quote(order.symbol) or (0, 0.0, 0.0)
+        done = int(mt5.TRADE_RETCODE_DONE)
+        return TradeResult(retcode=done, order=order.ticket, bid=bid, ask=ask, comment=RETCODE_TEXT[done])
 
     # ---- records -------------------------------------------------------------------------------------------------
 
