@@ -9,6 +9,7 @@ import pytest
 
 from mas_router.errors import InvalidField
 from sim_worker import terminal as mt5
+from sim_worker.quotes import Quotes
 from sim_worker.symbols import SYMBOLS
 from sim_worker.synthetic import synthetic_quotes
 from sim_worker.terminal.arrays import RATES, TICKS
@@ -193,3 +194,26 @@ def test_quotes_of_the_past_are_replayed_at_the_pace_of_the_test():
     assert len(bars) == 31 and bars["tick_volume"].sum() == len(seen)
     with pytest.raises(InvalidField, match="quotes"):
         TradeServer.replay({})
+
+
+@pytest.mark.fidelity(
+    rule="The change of a symbol's price relates to the end of the day before",
+    section="1.4",
+    source="MQL5 docs, Symbol Properties",
+)
+def test_the_days_prices_begin_at_the_servers_midnight_and_its_change_at_the_close_before():
+    midnight = (TUESDAY - 12 * 3600) * 10**9  # 22:00 UTC: the server's clock is two hours ahead
+    offsets = np.array([-7200, -1, 0, 60, 120]) * 10**9
+    bid = np.array([1.5, 1.0, 1.2, 1.3, 1.1])
+    server = TradeServer.replay({"EURUSD": Quotes(time=midnight + offsets, bid=bid, ask=bid + 0.01)})
+    server.add_account(LOGIN, "x")
+    with installed(server):
+        assert mt5.initialize()
+        first = mt5.symbol_info("EURUSD")
+        server.advance(7200 + 120)
+        info = mt5.symbol_info("EURUSD")
+        mt5.shutdown()
+    assert first is not None and (first.session_close, first.price_change, first.session_open) == (0.0, 0.0, 1.5)
+    assert info is not None and (info.bid, info.session_open, info.bidhigh, info.bidlow) == (1.1, 1.2, 1.3, 1.1)
+    assert (info.askhigh, info.asklow) == pytest.approx((1.31, 1.11))
+    assert (info.session_close, info.price_change) == (1.0, 10.0)

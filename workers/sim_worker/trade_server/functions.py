@@ -73,8 +73,9 @@ def _symbol_info(terminal: Terminal, args: Mapping[str, Any], now: int) -> Row:
     if not shown["select"]:
         return shown
     moment = terminal.shown_time(now)
-    today = terminal.market.past.quotes(name, moment - moment % DAY, moment + 1)
-    return {**shown, **views.day_rows(today.bid, today.ask)}
+    past, midnight = terminal.market.past, moment - moment % DAY
+    today, before = past.quotes(name, midnight, moment + 1), past.newest(name, midnight - 1)
+    return {**shown, **views.day_rows(today.bid, today.ask, float(before.bid[-1]) if len(before) else 0.0)}
 
 
 def _symbol_info_tick(terminal: Terminal, args: Mapping[str, Any], now: int) -> Row:

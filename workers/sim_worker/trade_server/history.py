@@ -44,6 +44,10 @@ class History:
         found = Quotes.concat(parts)
         return found[(found.time >= since) & (found.time < until)]
 
+    def newest(self, symbol: str, moment: int) -> Quotes:
+        """The newest quote up to a moment; empty if there is none. Its time is in UTC."""
+        return self._source.newest(symbol, self._time.utc(moment))
+
     def _shifted(self, quotes: Quotes, shift: int) -> Quotes:
         return Quotes(time=quotes.time + shift, bid=quotes.bid, ask=quotes.ask, synthetic=quotes.synthetic)
 

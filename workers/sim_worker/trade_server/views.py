@@ -32,17 +32,20 @@ def symbol_row(row: Row, *, selected: bool) -> Row:
     }
 
 
-def day_rows(bids: Any, asks: Any) -> Row:
-    """What the day has brought so far."""
+def day_rows(bids: Any, asks: Any, close: float) -> Row:
+    """What the day has brought so far. `close`: the last bid of the day before, to which the change in percent relates
+    (MQL5 docs, "Symbol Properties", SYMBOL_PRICE_CHANGE); 0 if there was none.
+    """
+    row: Row = {"session_close": close}
     if not len(bids):
-        return {}
-    return {
+        return row
+    return row | {
         "bidhigh": float(bids.max()),
         "bidlow": float(bids.min()),
         "askhigh": float(asks.max()),
         "asklow": float(asks.min()),
         "session_open": float(bids[0]),
-        "price_change": round((float(bids[-1]) / float(bids[0]) - 1.0) * 100.0, 4),
+        "price_change": round((float(bids[-1]) / close - 1.0) * 100.0, 4) if close else 0.0,
     }
 
 
