@@ -21,8 +21,17 @@ help: ## this list
 demo: $(VENV)/.ready ## a backtest on the simulated trade server, without a broker
 	@$(VENV)/bin/mas demo $(ARGS)
 
+# Without ARGS: first the tests that only compute, in two processes; then those that wait for a broker, whose timing
+# bears no neighbour. A failure in either is a failure.
 test: $(VENV)/.ready-dev ## all tests; those with a broker find or start a RabbitMQ (ARGS goes to pytest)
+ifeq ($(strip $(ARGS)),)
+	@status=0; \
+	$(PY) -m pytest -n 2 -m "not broker and not containers" || status=$$?; \
+	$(PY) -m pytest -m "broker or containers" || status=$$?; \
+	exit $$status
+else
 	@$(PY) -m pytest $(ARGS)
+endif
 
 check: $(VENV)/.ready-dev ## format, lint, types, import rules
 	@$(PY) -m ruff format --check --quiet . || { echo "not formatted: run $(VENV)/bin/ruff format ." >&2; exit 1; }

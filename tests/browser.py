@@ -21,7 +21,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from mas.testing.nodes import Unavailable
-from tests.rabbit import apt
+from tests.rabbit import apt, may_install, one_at_a_time
 
 NAMES = ("chromium", "google-chrome", "google-chrome-stable", "chromium-browser")
 SECONDS = 30
@@ -48,11 +48,14 @@ def find(announce: Callable[[str], None]) -> str:
         return named
     if found := _installed():
         return found
-    if shutil.which("apt-get") is None or os.geteuid() != 0:
+    if not may_install():
         raise Unavailable("no Chromium or Chrome is installed, and installing one takes root and apt-get")
-    announce("installing chromium with apt-get")
-    apt("update", "-q")
-    apt("install", "-qy", "--no-install-recommends", "chromium")
+    with one_at_a_time():
+        if found := _installed():
+            return found
+        announce("installing chromium with apt-get")
+        apt("update", "-q")
+        apt("install", "-qy", "--no-install-recommends", "chromium")
     if found := _installed():
         return found
     raise Unavailable("chromium was installed, but is not on the PATH")

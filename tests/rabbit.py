@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pika
@@ -50,7 +51,7 @@ def version(url: str) -> str:
 
 def install_server() -> None:
     """Install Debian's `rabbitmq-server` without starting its service. Raises `Unavailable`."""
-    if shutil.which("apt-get") is None or os.geteuid() != 0:
+    if not may_install():
         raise Unavailable("rabbitmq-server is not installed, and installing it takes root and apt-get")
     policy = Path("/usr/sbin/policy-rc.d")
     ours = not policy.exists()
@@ -63,6 +64,21 @@ def install_server() -> None:
     finally:
         if ours:
             policy.unlink()
+
+
+def may_install() -> bool:
+    """Whether this is root on a machine with apt-get."""
+    return shutil.which("apt-get") is not None and os.geteuid() == 0
+
+
+@contextmanager
+def one_at_a_time() -> Iterator[None]:
+    """Two processes of a run do not install at once: apt-get would refuse the second."""
+    import fcntl  # there is none on Windows, and no apt-get either
+
+    with Path(__file__).open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def apt(*arguments: str) -> None:
