@@ -5,12 +5,17 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from sim_worker import terminal as mt5
+from sim_worker.catalog import Catalog
+from sim_worker.quotes import Quotes
 from sim_worker.trade_server import Fault, RemoteServer
 
 PROGRAM = """
@@ -76,12 +81,55 @@ def test_a_program_that_is_killed_while_it_waits_holds_up_nobody(path: str, cont
     control.release()
 
 
+@pytest.fixture
+def catalog(tmp_path: Path) -> Path:
+    """Six ticks of one day, one a minute, from 08:00 UTC."""
+    time = (1_704_787_200 + 60 * np.arange(6)) * 1_000_000_000
+    bid = 1.1 + np.arange(6) / 100
+    Catalog(tmp_path / "quotes").write("EURUSD", [Quotes(time=time, bid=bid, ask=bid + 0.0001)], "test", 1)
+    return tmp_path / "quotes"
+
+
+@contextmanager
+def replaying(catalog: Path, *options: str) -> Iterator[tuple[str, RemoteServer]]:
+    command = [*MAS, "sim-terminal", "--port", "0", "--data", str(catalog), "--personality", "suffix-lag"]
+    command += ["--symbol", "EURUSD", "--from", "2024-01-09", "--to", "2024-01-10", *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        address = process.stdout.readline().split()[0]
+        with RemoteServer("127.0.0.1", int(address.rpartition(":")[2])) as control:
+            yield address, control
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20.0) == 0
+
+
+def test_quotes_of_the_catalog_are_replayed_by_a_control(catalog: Path):
+    with replaying(catalog, "--speed", "0") as (path, control):
+        assert mt5.initialize(path) and mt5.symbol_select("EURUSD.m")
+        bids = [getattr(mt5.symbol_info_tick("EURUSD.m"), "bid", 0.0) for _ in range(3) if control.advance(60)]
+        mt5.shutdown()
+    assert bids == [1.11, 1.12, 1.13]
+
+
+def test_quotes_of_the_catalog_are_replayed_at_a_pace(catalog: Path):
+    with replaying(catalog, "--speed", "6000") as (path, _control):  # an hour in 0.6 s
+        assert mt5.initialize(path) and mt5.symbol_select("EURUSD.m")
+        seen, deadline = [], time.monotonic() + 20.0
+        while (not seen or seen[-1] < 1.15) and time.monotonic() < deadline:
+            seen.append(getattr(mt5.symbol_info_tick("EURUSD.m"), "bid", 0.0))
+        mt5.shutdown()
+    assert seen[-1] == 1.15 and seen == sorted(seen)
+
+
 def test_the_brokers_are_listed_and_wrong_options_are_one_line(tmp_path: Path):
     listed = subprocess.run([*MAS, "sim-terminal", "--list"], capture_output=True, text=True, check=True, timeout=30)
     assert "demo-hedging-market" in listed.stdout and "gateway" in listed.stdout
     wrong = tmp_path / "accounts.toml"
     wrong.write_text("[[accounts]]\nlogin = 5\n")
-    for options in (["--personality", "nobody"], ["--accounts", str(wrong)], ["--accounts", "missing.toml"]):
+    past = ["--symbol", "EURUSD", "--data", str(tmp_path), "--from", "2024-01-09"]
+    to = [[*past, "--to", f"2024-01-{day}"] for day in ("09", "10")]  # no day, and no quotes
+    bad = [past, *to, [*past, "--scripted"], ["--from", "2024-01-09"]]
+    for options in (*bad, ["--personality", "nobody"], ["--accounts", str(wrong)], ["--accounts", "missing.toml"]):
         command = [*MAS, "sim-terminal", "--port", "0", *options]
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
         assert done.returncode == 2 and done.stderr.count("\n") == 1, done.stderr

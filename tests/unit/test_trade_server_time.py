@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from mas_router.errors import InvalidField
 from sim_worker import terminal as mt5
 from sim_worker.trade_server import ManualClock, TradeServer, installed
-from sim_worker.trade_server.clocks import HOUR, SECOND, Dst, ServerTime, summer
+from sim_worker.trade_server.clocks import HOUR, SECOND, Dst, PacedClock, ServerTime, summer
 from tests.unit.terminal_kit import LOGIN, broker_like, buy, buy_limit
 from tests.unit.test_terminal_trading import done
 
@@ -45,6 +45,15 @@ def test_spans_cover_a_stretch_without_gaps_and_the_shift_is_the_same_within(sin
     assert [begin for begin, _, _ in spans] == [since, *(end for _, end, _ in spans)][: len(spans)]
     assert sum(end - begin for begin, end, _ in spans) == until - since
     assert all(clock.shift(begin) == clock.shift(end - 1) == shift for begin, end, shift in spans)
+
+
+def test_a_paced_clock_begins_at_its_start_and_goes_so_many_times_as_fast():
+    ticks = iter([500, 500, 510, 1_500])
+    clock = PacedClock(10_000, 60.0, lambda: next(ticks))
+    assert [clock.now() for _ in range(3)] == [10_000, 10_600, 70_000]
+    for speed in (0.0, -1.0, 2e6, float("nan")):
+        with pytest.raises(InvalidField, match="speed"):
+            PacedClock(0, speed, lambda: 0)
 
 
 def test_a_manual_clock_never_goes_back():

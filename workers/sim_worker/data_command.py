@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -21,7 +20,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, ProgressColumn, T
 from mas_router.errors import InvalidField, MasError
 from sim_worker.bars import DAY
 from sim_worker.catalog import FOLDERS, Catalog, Entry
-from sim_worker.data_text import counted, gap, kind, moment, sources, summary, table
+from sim_worker.data_text import counted, day, gap, kind, moment, sources, summary, table
 from sim_worker.formats import NAMES
 from sim_worker.import_plan import Options
 from sim_worker.importers import Import
@@ -224,7 +223,7 @@ def synth(
         spec = read_server(market or default_market()).symbols.find(symbol)
         if spec is None:
             raise InvalidField("symbol", symbol, "a symbol of the simulator; mas symbols show lists them")
-        first, end = _day("--from", since), _day("--to", until)
+        first, end = day("--from", since), day("--to", until)
         if end <= first:
             raise InvalidField("--to", until, f"a day after --from ({since})")
         make = synthetic_quotes if ticks else synthetic_bars
@@ -276,13 +275,3 @@ def _plain_lines(text: str) -> Callable[[int, int], None]:
             typer.echo(f"{text}: {100 * done // max(1, total)} %", err=True)
 
     return show_line
-
-
-def _day(option: str, text: str) -> int:
-    try:
-        day = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
-    except ValueError:
-        raise InvalidField(option, text, "a day as YYYY-MM-DD") from None
-    if not 1970 < day.year < 2262:
-        raise InvalidField(option, text, "a day from 1971 to 2261")
-    return int(day.timestamp()) * 1_000_000_000

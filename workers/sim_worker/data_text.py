@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from rich.table import Table
 
+from mas_router.errors import InvalidField
 from sim_worker.catalog import Entry
 from sim_worker.survey import Report
 
@@ -28,6 +29,17 @@ KINDS = {
 def moment(time: int) -> str:
     """UTC ns to the minute."""
     return f"{datetime.fromtimestamp(time // 1_000_000_000, UTC):%Y-%m-%d %H:%M}"
+
+
+def day(option: str, text: str) -> int:
+    """The beginning of a day in UTC ns. Raises InvalidField that names the option."""
+    try:
+        found = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
+    except ValueError:
+        raise InvalidField(option, text, "a day as YYYY-MM-DD") from None
+    if not 1970 < found.year < 2262:
+        raise InvalidField(option, text, "a day from 1971 to 2261")
+    return int(found.timestamp()) * 1_000_000_000
 
 
 def counted(count: int, thing: str) -> str:

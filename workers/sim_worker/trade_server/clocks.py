@@ -6,7 +6,7 @@ whole hours off UTC, in summer often one more.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
@@ -40,6 +40,19 @@ class ManualClock:
             raise InvalidField("seconds", seconds, "0 or more; a trade server's time never goes back")
         self._now += round(seconds * SECOND)
         return self._now
+
+
+class PacedClock:
+    """A clock that begins at `start` (UTC ns) and goes `speed` times as fast as `ticking`, a count of nanoseconds."""
+
+    def __init__(self, start: int, speed: float, ticking: Callable[[], int]) -> None:
+        if not 0.0 < speed <= 1e6:
+            raise InvalidField("speed", speed, "above 0, at most 1000000")
+        self._start, self._speed, self._ticking = start, speed, ticking
+        self._begin = ticking()
+
+    def now(self) -> int:
+        return self._start + round((self._ticking() - self._begin) * self._speed)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,11 @@ import typer
 
 from mas_router.cli import logs
 from mas_router.errors import InvalidField
+from sim_worker.catalog import Catalog
+from sim_worker.command import Data
+from sim_worker.data_text import day
+from sim_worker.opening import default_data
+from sim_worker.quotes import Quotes
 from sim_worker.symbols import read_server
 from sim_worker.trade_server.local import LOGIN, PASSWORD
 from sim_worker.trade_server.personality import DEFAULT, built_in, find
@@ -31,6 +36,15 @@ def command(
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the prices that are made up.")] = 1,
     scripted: Annotated[bool, typer.Option("--scripted", help="No prices and no time but those of a control.")] = False,
+    symbol: Annotated[
+        list[str] | None, typer.Option(help="Replay the catalog's ticks of this symbol; may be given several times.")
+    ] = None,
+    since: Annotated[str, typer.Option("--from", metavar="YYYY-MM-DD", help="The first day of a replay, UTC.")] = "",
+    until: Annotated[str, typer.Option("--to", metavar="YYYY-MM-DD", help="The day after its last one.")] = "",
+    speed: Annotated[
+        float, typer.Option(min=0, max=1e6, help="How fast its time goes; 0: only a control moves it.")
+    ] = 1.0,
+    data: Data = None,
     show: Annotated[bool, typer.Option("--list", help="Show the built-in brokers and exit.")] = False,
     log_level: Annotated[logs.Level, typer.Option(help="What is logged to stderr.")] = logs.Level.INFO,
 ) -> None:
@@ -43,11 +57,19 @@ def command(
             typer.echo(f"{broker.name:22}{broker.description}")
         return
     logs.set_up(log_level, False)
-    broker = find(personality)
-    symbols = read_server(market).symbols
-    server = (
-        TradeServer.scripted(broker, symbols=symbols) if scripted else TradeServer(broker, seed=seed, symbols=symbols)
-    )
+    broker, symbols = find(personality), read_server(market).symbols
+    if scripted and symbol:
+        raise InvalidField("--symbol", ", ".join(symbol), "left out with --scripted")
+    if (since or until) and not symbol:
+        raise InvalidField("--from, --to", f"{since} {until}".strip(), "left out without --symbol")
+    if scripted:
+        server = TradeServer.scripted(broker, symbols=symbols)
+    elif symbol:
+        quotes = _past(data or default_data(), symbol, since, until)
+        quotes = {name + broker.suffix: ticks for name, ticks in quotes.items()}
+        server = TradeServer.replay(quotes, broker, speed=speed, symbols=symbols)
+    else:
+        server = TradeServer(broker, seed=seed, symbols=symbols)
     for account in _accounts(accounts):
         server.control("add_account", account)
     stop = threading.Event()
@@ -56,6 +78,14 @@ def command(
         typer.echo(f"{listener.path} {broker.name}")
         while not stop.wait(3_600.0):
             pass
+
+
+def _past(data: Path, symbols: list[str], since: str, until: str) -> dict[str, Quotes]:
+    """The catalog's ticks of these symbols. Raises InvalidField for the days, DataMissing."""
+    catalog, first, end = Catalog(data), day("--from", since), day("--to", until)
+    if end <= first:
+        raise InvalidField("--to", until, f"a day after --from ({since})")
+    return {symbol: catalog.read_ticks(symbol, first, end) for symbol in symbols}
 
 
 def _accounts(path: Path | None) -> list[dict[str, Any]]:

@@ -21,7 +21,7 @@ from sim_worker.specs import SymbolSpec
 from sim_worker.symbols import SYMBOLS
 from sim_worker.terminal.failures import TEXTS, CallFailed
 from sim_worker.trade_server.account import refusal
-from sim_worker.trade_server.clocks import SECOND, Clock, ManualClock
+from sim_worker.trade_server.clocks import SECOND, Clock, ManualClock, PacedClock
 from sim_worker.trade_server.controls import Controls
 from sim_worker.trade_server.desk import Terminal
 from sim_worker.trade_server.functions import answer
@@ -91,14 +91,26 @@ class TradeServer(Controls):
         return cls(personality, clock=ManualClock(start), source=ScriptedSource(start), symbols=symbols)
 
     @classmethod
-    def replay(cls, quotes: Mapping[str, Quotes], personality: Personality | str = DEFAULT) -> TradeServer:
-        """With the quotes of the past, by the names of the symbols at this broker, and a clock that stands still at the
-        first of them until `advance` is called.
+    def replay(
+        cls,
+        quotes: Mapping[str, Quotes],
+        personality: Personality | str = DEFAULT,
+        *,
+        speed: float = 0.0,
+        symbols: Mapping[str, SymbolSpec] = SYMBOLS,
+    ) -> TradeServer:
+        """With the quotes of the past, by the names of the symbols at this broker. The time begins at the first of them
+        and goes `speed` times as fast as a clock; 0: it stands still until `advance` is called.
         """
         start = min((int(q.time[0]) for q in quotes.values() if len(q)), default=0)
         if not start:
             raise InvalidField("quotes", sorted(quotes), "at least one quote of one symbol")
-        return cls(personality, clock=ManualClock(start), source=ScriptedSource(start, quotes))
+        clock = PacedClock(start, speed, time.monotonic_ns) if speed else ManualClock(start)
+        server = cls(personality, clock=clock, source=ScriptedSource(start, quotes), symbols=symbols)
+        unknown = sorted(quotes.keys() - server._house.market.symbols.keys())
+        if unknown:
+            raise InvalidField("quotes", unknown[0], f"one of {', '.join(server._house.market.listed)}")
+        return server
 
     # ---- calls of terminals --------------------------------------------------------------------------------------
 
