@@ -81,6 +81,24 @@ def test_a_program_that_is_killed_while_it_waits_holds_up_nobody(path: str, cont
     control.release()
 
 
+def test_an_order_of_a_killed_program_may_land_after_its_successor_has_looked(path: str, control: RemoteServer):
+    control.arm(Fault(kind="hang", on="order_send", when="before"))
+    with subprocess.Popen([sys.executable, "-c", PROGRAM, path, "late"], stdout=subprocess.PIPE) as process:
+        while control.hanging() == 0:
+            assert process.poll() is None
+        process.kill()
+    assert mt5.initialize(path), "the successor is served while the call still hangs"
+    try:
+        assert mt5.positions_get() == () and mt5.history_orders_get(0, 2_000_000_000) == ()
+        control.release()
+        deadline = time.monotonic() + 20.0
+        while not mt5.positions_total() and time.monotonic() < deadline:
+            pass
+        assert [p.comment for p in mt5.positions_get() or ()] == ["late"]
+    finally:
+        mt5.shutdown()
+
+
 @pytest.fixture
 def catalog(tmp_path: Path) -> Path:
     """Six ticks of one day, one a minute, from 08:00 UTC."""

@@ -17,7 +17,7 @@ from mas_router.errors import CallerError, MasError
 from sim_worker import terminal as mt5
 from sim_worker.terminal import frames
 from sim_worker.terminal.links import SocketLink
-from sim_worker.trade_server import Fault, RemoteServer, TradeServer, functions, serve, sockets
+from sim_worker.trade_server import Fault, RemoteServer, TradeServer, functions, house, serve, sockets
 from sim_worker.trade_server.script import FUNCTIONS
 from sim_worker.trade_server.sockets import ARGUMENTS, Listener
 from tests.unit.terminal_kit import LOGIN, PASSWORD, buy
@@ -284,6 +284,14 @@ def test_there_is_a_largest_number_of_connections(listener: Listener, monkeypatc
     with attacker(listener), attacker(listener), socket.create_connection((listener.host, listener.port), 10.0) as sock:
         assert sock.recv(1) == b""
         assert mt5.positions_get() == (), "those that there are go on"
+
+
+def test_there_is_a_largest_number_of_terminals(listener: Listener, monkeypatch: pytest.MonkeyPatch):
+    assert mt5.initialize(listener.path, login=LOGIN, password=PASSWORD)
+    monkeypatch.setattr(house, "MAX_TERMINALS", 2)
+    assert mt5.initialize(f"{listener.path}/second")
+    assert mt5.initialize(f"{listener.path}/third") is False and mt5.last_error()[0] == -10003
+    assert mt5.initialize(listener.path)
 
 
 def test_a_connection_that_cannot_be_accepted_does_not_end_the_listener(

@@ -25,6 +25,8 @@ from sim_worker.trade_server.sources import Source
 
 #: Trade requests that are remembered for `records(login, "requests")`.
 KEPT_REQUESTS: Final = 10_000
+#: Terminals at one trade server: whoever connects names one.
+MAX_TERMINALS: Final = 1_000
 
 
 class House:
@@ -58,8 +60,10 @@ class House:
         self.accounts[login] = TradeAccount(spec, credentials, self.broker, self.source, self.market.symbols, now)
 
     def terminal(self, name: str) -> Terminal:
-        """The terminal of this name; it is there as soon as somebody asks for it."""
+        """The terminal of this name, there as soon as somebody asks for it. InvalidField if there are too many."""
         if name not in self._terminals:
+            if len(self._terminals) >= MAX_TERMINALS:
+                raise InvalidField("terminal", name, f"one of the {MAX_TERMINALS} that there are")
             self._terminals[name] = Terminal(name, self.market)
         return self._terminals[name]
 

@@ -138,7 +138,10 @@ class Listener:
 
     def _converse(self, sock: socket.socket, terminal: str | None) -> None:
         """Answer until the client goes, or its terminal ends."""
-        life = 0 if terminal is None else self._server.life(terminal)
+        try:
+            life = 0 if terminal is None else self._server.life(terminal)
+        except CallerError as error:
+            raise frames.FrameError(str(error)) from None
         with self._lock:
             self._connections[sock] = terminal
         frames.send(sock, {"v": frames.VERSION})
