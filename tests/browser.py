@@ -11,6 +11,7 @@ import json
 import os
 import select
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -21,7 +22,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from mas.testing.nodes import Unavailable
-from tests.rabbit import apt, may_install, one_at_a_time
+from tests.rabbit import apt, may_install, one_at_a_time, wait_until
 
 NAMES = ("chromium", "google-chrome", "google-chrome-stable", "chromium-browser")
 SECONDS = 30
@@ -77,6 +78,7 @@ class Browser:
             pass_fds=(ours[0], theirs[1]),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
+            start_new_session=True,  # a group of its own, so that its helpers can be ended with it
         )
         os.close(ours[0])
         os.close(theirs[1])
@@ -118,11 +120,16 @@ class Browser:
 
     def close(self) -> None:
         """End the browser, and leave nothing behind."""
-        self._process.kill()
+        os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait(SECONDS)
         os.close(self._write)
         os.close(self._read)
+        wait_until(self._is_removed, "the browser's helpers to end")
+
+    def _is_removed(self) -> bool:
+        """A helper that is not quite dead may still write into the folder."""
         shutil.rmtree(self._home, ignore_errors=True)
+        return not Path(self._home).exists()
 
     # ---- pages -------------------------------------------------------------------------------------------------------
 
