@@ -29,6 +29,7 @@ def rounded(value: Decimal, step: Decimal = CENT) -> Decimal:
 class Reference:
     def __init__(self, account: AccountSpec, specs: Mapping[str, SymbolSpec], quotes: Quotes) -> None:
         self.account, self.specs, self.quotes = account, specs, quotes
+        self.unit = Decimal(1).scaleb(-account.currency_digits)
 
     # ---- conversion ------------------------------------------------------------------------------------------------
 
@@ -64,7 +65,7 @@ class Reference:
             worth = dec(spec.tick_value) / dec(spec.tick_size) if spec.calc_mode == 33 else dec(spec.contract_size)
             amount = rounded(sign * (closed - opened) * lots * worth, unit)
             ask = amount < 0
-        return rounded(amount * self.rate(spec.currency_profit, ask, spec.name, closed))
+        return rounded(amount * self.rate(spec.currency_profit, ask, spec.name, closed), self.unit)
 
     def floating(self, position: Position) -> Decimal:
         spec = self.specs[position.symbol]
@@ -85,7 +86,7 @@ class Reference:
             amount = lots * dec(spec.contract_size) / self.account.leverage
         else:
             amount = lots * dec(spec.contract_size) * price
-        return rounded(amount * self.rate(spec.currency_margin, not sell, spec.name, price) * factor)
+        return rounded(amount * self.rate(spec.currency_margin, not sell, spec.name, price) * factor, self.unit)
 
     def _positions_need(self, spec: SymbolSpec, sell: int, lots: Decimal, price: Decimal) -> Decimal:
         rates = spec.margin_rates[:2] if self.account.margin_mode == "exchange" else spec.maintenance_rates
@@ -143,7 +144,7 @@ class Reference:
                 amount = covered * size * price
             both = [self.rate(spec.currency_margin, ask, spec.name, price) for ask in (True, False)]
             rates = [dec(rate) for rate in (spec.maintenance_rates or spec.margin_rates[:2])]
-            total += rounded(amount * sum(both) / 2 * sum(rates) / 2)
+            total += rounded(amount * sum(both) / 2 * sum(rates) / 2, self.unit)
         return total
 
     def _netting(self, spec: SymbolSpec, held: list[Position], resting: list[Order]) -> Decimal:

@@ -136,6 +136,14 @@ def test_an_account_has_the_settings_of_its_login_else_the_default_ones_and_what
     assert ServerSettings().account("", "").deposit == AccountSpec().deposit
 
 
+def test_money_has_the_decimals_of_its_currency_unless_the_file_says_otherwise() -> None:
+    server = ServerSettings(read_market('[accounts.1]\ncurrency = "JPY"\n[accounts.2]\ncurrency_digits = 3\n'))
+    assert [server.account(login, "").currency_digits for login in ("1", "2", "3")] == [0, 3, 2]
+    assert server.account("3", "", currency="JPY").currency_digits == 0
+    assert server.account("1", "", currency="BTC").currency_digits == 8
+    assert server.account("2", "", leverage=30).currency_digits == 3
+
+
 def test_a_market_file_adds_to_the_built_in_symbols_replaces_them_or_stands_alone() -> None:
     assert ServerSettings(read_market(PAIR)).symbols.keys() == {*SYMBOLS, "EURXXX"}
     assert ServerSettings(read_market("[symbols.EURUSD]\ndigits = 4")).symbols["EURUSD"].digits == 4

@@ -72,6 +72,7 @@ accounts = st.builds(
     deposit=st.sampled_from([800.0, 3_000.0, 1e6]),
     credit=st.sampled_from([0.0, 250.0]),
     currency=st.sampled_from(["USD", "EUR"]),
+    currency_digits=st.sampled_from([2, 2, 0, 8]),
     margin_mode=st.sampled_from(["hedging", "hedging", "netting", "exchange"]),
     commissions=rules.map(tuple),
     stop_out_mode=st.sampled_from(["percent", "percent", "money"]),
@@ -132,7 +133,8 @@ class Run:
                 spec = self.specs[position.symbol]
                 nights = 3 if weekday == spec.swap_rollover3days else int(0 < weekday < 6)
                 per_lot = dec(spec.swap_short if position.type else spec.swap_long)
-                self.swaps += rounded(per_lot * dec(position.volume) * nights)
+                unit = Decimal(1).scaleb(-self.account.currency_digits)
+                self.swaps += rounded(per_lot * dec(position.volume) * nights, unit)
             end += DAY
 
     def _request(self, step: Step) -> TradeRequest:

@@ -89,6 +89,8 @@ _CHOICES: Final[dict[str, tuple[object, ...]]] = {
     "pending_deal_retcode": (10004, 10013, 10035),
     "specified_day_end": ("23:59:59", "00:00:00"),
 }
+#: Beyond it cents are lost in 64 bits.
+_MOST_MONEY: Final = 1e13
 _CLOCK: Final = re.compile(r"^([01]\d|2[0-3]):[0-5]\d$")
 _SUFFIX: Final = re.compile(r"^([^._\-+#]+)([._\-+#].*)$")
 
@@ -260,7 +262,7 @@ class AccountSpec:
     negative and positions cover each other without any margin. `compensate_negative`: a balance that a stop-out left
     negative is made 0. `free_margin` says which floating profit counts in it: "all", only "losses", or "none".
     `end_of_day` ("HH:MM" on the server's clock, at its 59th second) is when swaps and daily commissions are charged.
-    `credit` counts as equity, not as balance.
+    `credit` counts as equity, not as balance. `currency_digits` -1: as many as the currency has; the yen has none.
 
     `limit_gap_policy`: where a pending limit order fills when the price has jumped over it: at its own price
     ("at_price") or at the better market price ("improve"). `commissions` are charged one beside the other; see
@@ -294,7 +296,7 @@ class AccountSpec:
     compensate_negative: bool = False
     free_margin: Literal["all", "losses", "none"] = "all"
     end_of_day: str = "23:59"
-    currency_digits: int = 2
+    currency_digits: int = -1
     limit_gap_policy: Literal["at_price", "improve"] = "at_price"
     commissions: tuple[Commission, ...] = ()
     trade_mode: int = 0
@@ -323,11 +325,18 @@ class AccountSpec:
             raise InvalidField("end_of_day", self.end_of_day, "a time of the day such as 23:59")
         if not self.currency:
             raise InvalidField("currency", self.currency, "a currency code such as USD")
-        if not 0 <= self.currency_digits <= 8:
-            raise InvalidField("currency_digits", self.currency_digits, "0 to 8")
+        if not -1 <= self.currency_digits <= 8:
+            raise InvalidField("currency_digits", self.currency_digits, "0 to 8, or -1")
+        if self.currency_digits < 0:
+            object.__setattr__(self, "currency_digits", currency_digits(self.currency))
         _positive(self, "leverage", "deposit")
         _finite(self, "margin_call", "stop_out", "credit", "limit_orders")
         _finite(self, "limit_positions", "requests_per_second")
+        unit = 10.0**-self.currency_digits
+        if not unit <= self.deposit <= _MOST_MONEY:
+            raise InvalidField("deposit", self.deposit, f"{unit:g} to {_MOST_MONEY:g} {self.currency}")
+        if self.credit > _MOST_MONEY:
+            raise InvalidField("credit", self.credit, f"at most {_MOST_MONEY:g}")
 
     @property
     def hedging(self) -> bool:

@@ -64,6 +64,8 @@ class ServerSettings:
         """The settings of an account: those of its table, else of "default"; what a client asks for comes first."""
         known = self._accounts.get(login) or self._accounts.get(DEFAULT) or AccountSpec()
         changes: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
+        if changes.get("currency", known.currency) != known.currency:
+            changes.setdefault("currency_digits", -1)  # those of the other currency
         return replace(known, login=login or "simulated", server=server or known.server, **changes)
 
 
