@@ -323,6 +323,12 @@ def test_the_volume_limit_counts_positions_and_pending_orders_of_one_direction()
     assert desk.buy(0.01).result.retcode == 10034
 
 
+def test_the_volume_limit_of_a_direction_leaves_pending_orders_of_the_other_out():
+    desk = _desk(replace(EURUSD, volume_limit=5.0), deposit=1e6)
+    desk.place(SELL_LIMIT, 1.2, 5.0)
+    assert [desk.place(BUY_LIMIT, 1.0, volume).result.retcode for volume in (5.0, 0.01)] == [10009, 10034]
+
+
 @pytest.mark.fidelity(
     rule="A volume limit of 5: with 5 lots long, opposite pending orders of 5 together pass, and one more does not.",
     section="2.10",
@@ -562,6 +568,31 @@ def test_a_position_within_the_freeze_level_of_a_level_can_be_neither_changed_no
         ticket = desk.buy(0.2, sl=1.095).result.order
         desk.quote(bid)
         assert desk.sell(0.1, position=ticket).result.retcode == retcode
+
+
+@pytest.mark.parametrize(("type", "sl"), [(BUY, 1.097), (SELL, 1.1032)])
+def test_a_position_is_frozen_by_the_price_that_would_close_it(type, sl):
+    desk = _desk(replace(EURUSD, freeze_level=30))
+    ticket = desk.trade(DEAL, type=type, volume=0.1, sl=sl).result.order
+    close = {"type": 1 - type, "volume": 0.1, "position": ticket}
+    desk.quote(*((1.0973, 1.11) if type == BUY else (1.09, 1.1029)))
+    assert desk.trade(DEAL, **close).result.retcode == 10029
+    desk.quote(*((1.09731, 1.1) if type == BUY else (1.1, 1.10289)))
+    assert desk.trade(DEAL, **close).result.retcode == 10009
+
+
+def test_closing_does_not_look_at_stop_levels_in_the_request():
+    desk = _desk()
+    ticket = desk.buy(0.2, sl=1.09).result.order
+    assert desk.sell(0.1, position=ticket, sl=1.05, tp=1.2).result.retcode == 10009
+    assert [(p.volume, p.sl, p.tp) for p in desk.engine.positions()] == [(0.1, 1.09, 0.0)]
+
+
+def test_in_exchange_execution_the_price_of_a_stop_order_is_verified():
+    desk = _desk(replace(EURUSD, execution=3, stops_level=30))
+    assert desk.place(BUY_STOP, 1.0999).result.retcode == 10015
+    assert desk.place(BUY_STOP_LIMIT, 1.0999, stoplimit=1.09).result.retcode == 10015
+    assert desk.place(SELL_LIMIT, 1.0999).result.retcode == 10009
 
 
 def test_a_new_order_is_never_frozen():

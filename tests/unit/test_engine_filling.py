@@ -333,6 +333,27 @@ def test_a_limit_that_executes_at_once_in_part_answers_with_that_part():
     assert _desk().place(BUY_LIMIT, 1.15, 0.5).result.volume == 0.3
 
 
+def test_the_rest_of_a_market_order_is_no_pending_order_for_the_limit_of_their_number():
+    desk = _desk(limit_orders=1)
+    desk.buy(0.5, type_filling=RETURN)
+    assert [desk.place(BUY_LIMIT, 1.05, 0.1).result.retcode for _ in range(2)] == [10009, 10033]
+
+
+def test_a_partly_filled_pending_order_counts_once_for_the_limit_of_positions():
+    desk = _desk(limit_positions=2)
+    desk.place(BUY_LIMIT, 1.1002, 0.5)
+    assert (len(desk.engine.positions()), len(desk.engine.orders())) == (1, 1)
+    desk.engine.change_symbol(THIN)  # the liquidity of the quote is as new
+    assert [desk.buy(0.1).result.retcode for _ in range(2)] == [10009, 10040]
+
+
+def test_the_rest_of_a_market_order_is_never_frozen():
+    desk = _desk(replace(THIN, freeze_level=50))
+    ticket = desk.buy(0.5, type_filling=RETURN).result.order
+    desk.engine.change_symbol(replace(THIN, freeze_level=200_000))
+    assert desk.trade(REMOVE, order=ticket).result.retcode == 10009
+
+
 # ---- closing ---------------------------------------------------------------------------------------------------------
 
 

@@ -383,6 +383,14 @@ def test_an_expiration_mode_that_the_symbol_lacks_is_refused():
     assert desk.place(BUY_LIMIT, 1.095, type_time=1).result.retcode == 10022
 
 
+def test_an_expiration_that_a_modification_sets_is_kept_though_nothing_else_ends():
+    desk = _desk()
+    ticket = desk.place(BUY_LIMIT, 1.095).result.order
+    ends = desk.now // SECOND + 10
+    desk.trade(MODIFY, order=ticket, price=1.095, type_time=2, expiration=ends)
+    assert whys(desk.engine.clock(ends * SECOND)) == ["expired"]
+
+
 def test_a_gtc_order_drops_an_expiration_and_outlives_it():
     desk = _desk()
     desk.place(BUY_LIMIT, 1.095, expiration=desk.now // SECOND + 10)
@@ -404,6 +412,24 @@ def test_a_daily_symbol_ends_gtc_orders_with_the_day_and_perhaps_the_stop_levels
     assert whys(desk.engine.clock(MONDAY + DAY)) == ["expired"]
     assert desk.engine.positions()[0].sl == stop_loss
     assert len(desk.engine.quote("EURUSD", MONDAY + DAY + SECOND, 1.04, 1.04)) == (1 if stop_loss else 0)
+
+
+@pytest.mark.parametrize(("mode", "stop_loss"), [(1, 0.0), (2, 1.05)])
+def test_a_symbol_that_becomes_daily_ends_what_rests_already_with_that_day(mode, stop_loss):
+    desk = _desk()
+    desk.buy(0.1, sl=1.05)
+    desk.place(BUY_LIMIT, 1.095)
+    desk.place(BUY_LIMIT, 1.095, type_time=2, expiration=(MONDAY + 3 * DAY) // SECOND)
+    desk.engine.change_symbol(replace(EURUSD, order_gtc_mode=mode))
+    assert whys(desk.engine.clock(MONDAY + DAY)) == ["expired"]
+    assert desk.engine.positions()[0].sl == stop_loss
+
+
+def test_a_symbol_that_is_daily_no_more_keeps_what_rests():
+    desk = _desk(replace(EURUSD, order_gtc_mode=1))
+    desk.place(BUY_LIMIT, 1.095)
+    desk.engine.change_symbol(EURUSD)
+    assert desk.engine.clock(MONDAY + 2 * DAY) == []
 
 
 def test_stop_levels_that_are_set_after_the_change_of_the_day_last_until_the_next_one():

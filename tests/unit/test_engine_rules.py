@@ -322,6 +322,7 @@ def test_prices_outside_the_limits_of_the_session_are_invalid():
     codes = [desk.place(BUY_LIMIT, price).result.retcode for price in (1.04999, 1.05)]
     codes += [desk.place(BUY_STOP, price).result.retcode for price in (1.15, 1.15001)]
     assert codes == [10015, 10009, 10009, 10015]
+    assert desk.place(BUY_LIMIT, 1.0499999999999998).result.retcode == 10009  # binary noise
 
 
 @pytest.mark.fidelity(
@@ -474,6 +475,42 @@ def test_first_in_first_out_closes_the_oldest_position_first():
     assert desk.sell(0.1, position=tickets[0]).result.retcode == 10009
     assert desk.sell(0.1, position=tickets[1]).result.retcode == 10009
     assert desk.engine.account_row()["fifo_close"] is True
+
+
+def test_first_in_first_out_mirrors_no_stop_levels_to_the_other_direction():
+    desk = _desk(fifo_close=True)
+    desk.sell(0.1, sl=1.2)
+    desk.buy(0.1, sl=1.05)
+    assert [p.sl for p in desk.engine.positions()] == [1.2, 1.05]
+
+
+def test_first_in_first_out_counts_each_direction_by_itself():
+    desk = _desk(fifo_close=True)
+    desk.sell(0.1)
+    desk.quote(1.1)
+    ticket = desk.buy(0.1).result.order
+    assert desk.sell(0.1, position=ticket).result.retcode == 10009
+
+
+def test_first_in_first_out_goes_by_the_time_of_a_position_not_by_the_ticket_of_its_order():
+    desk = _desk(fifo_close=True)
+    waited = desk.place(BUY_LIMIT, 1.095).result.order
+    older = desk.buy(0.1).result.order
+    desk.quote(1.094)
+    assert desk.sell(0.1, position=waited).result.retcode == 10045
+    assert desk.sell(0.1, position=older).result.retcode == 10009
+
+
+@pytest.mark.parametrize("margin_mode", ["hedging", "netting"])
+def test_first_in_first_out_keeps_a_partial_close_on_the_oldest_position(margin_mode):
+    desk = _desk(fifo_close=True, margin_mode=margin_mode)
+    ticket = desk.buy(0.3, sl=1.09).result.order
+    desk.quote(1.1)
+    desk.buy(0.1, sl=1.08)
+    assert desk.sell(0.1, position=ticket).result.retcode == 10009
+    desk.quote(1.1)
+    assert desk.sell(0.1, position=ticket).result.retcode == 10009
+    assert {p.sl for p in desk.engine.positions()} == {1.08}
 
 
 @pytest.mark.fidelity(

@@ -190,6 +190,15 @@ def test_swap_moves_into_the_deal_that_closes_by_its_share():
     assert desk.account["balance"] == 99_989.99
 
 
+def test_a_reversal_takes_the_whole_swap_and_the_new_position_starts_without():
+    desk = _held(_spec(4), margin_mode="netting")
+    assert _overnight(desk) == -10.0
+    outcome = desk.sell(3.0)
+    (deal,) = [change.deal for change in outcome.changes if isinstance(change, DealChange)]
+    (position,) = desk.engine.positions()
+    assert (deal.swap, position.swap, position.volume, desk.account["profit"]) == (-10.0, 0.0, 2.0, 0.0)
+
+
 def test_a_short_position_has_its_own_swap():
     assert _overnight(_held(_spec(4), SELL)) == 4.0
 

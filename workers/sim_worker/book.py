@@ -173,6 +173,16 @@ class Book:
             self.stops_end = day_end(self.now)
             self.expect(self.stops_end)
 
+    def end_with_day(self, side: SymbolBook) -> None:
+        """The symbol has another "daily" mode now: what ends with the day, ends with this one."""
+        ends = side.spec.order_gtc_mode != mt5.SYMBOL_ORDERS_GTC
+        for order in side.orders.values():
+            if order.type_time == mt5.ORDER_TIME_GTC:
+                order.expires = day_end(self.now) if ends else 0
+                self.expect(order.expires)
+        for position in side.positions.values():
+            self.expect_stops(position)
+
     def expect_rollover(self) -> None:
         """There is something to charge at the end of the day."""
         if self.rollover == NEVER:

@@ -66,8 +66,11 @@ class Engine:
                 self._book.require_rates(spec)
             except NoRate as error:
                 raise InvalidField("symbol", spec.name, f"convertible while it is held; {error}") from None
+        keeps = side.spec.order_gtc_mode == spec.order_gtc_mode
         side.adopt(spec, self.account)
         side.stale = True
+        if not keeps:
+            self._book.end_with_day(side)
         self._settings += 1
         self._book.adopt_settings()
 

@@ -24,7 +24,8 @@ def is_price(spec: SymbolSpec, price: float) -> bool:
     """Can an order have this price: is it on the tick grid, and within the limits of the session?"""
     if not on_grid(spec, price) or price <= 0.0:
         return False
-    return spec.price_limit_min <= price and (not spec.price_limit_max or price <= spec.price_limit_max)
+    near = round(price, spec.digits)
+    return spec.price_limit_min <= near and (not spec.price_limit_max or near <= spec.price_limit_max)
 
 
 def on_grid(spec: SymbolSpec, price: float) -> bool:
