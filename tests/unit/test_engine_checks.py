@@ -599,3 +599,19 @@ def test_a_new_order_is_never_frozen():
     desk = _desk(FROZEN)
     assert desk.buy(0.1, sl=1.0999).result.retcode == 10009
     assert desk.trade(DEAL, type=SELL, volume=0.1).result.retcode == 10009
+
+
+def test_an_order_is_not_removed_with_an_investors_password():
+    desk = _desk()
+    ticket = desk.place(BUY_LIMIT, 1.09).result.order
+    desk.engine.change_account(replace(desk.engine.account, read_only=True))
+    assert desk.trade(REMOVE, order=ticket).result.retcode == 10017
+    assert len(desk.engine.orders()) == 1
+
+
+def test_positions_of_two_symbols_do_not_close_by_each_other():
+    desk = _desk()
+    desk.quote(1.25, 1.2502, symbol="GBPUSD")
+    first, other = desk.buy(0.1).result.order, desk.sell(0.1, symbol="GBPUSD").result.order
+    assert desk.trade(CLOSE_BY, position=first, position_by=other).result.retcode == 10013
+    assert len(desk.engine.positions()) == 2
