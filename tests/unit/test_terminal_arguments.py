@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from sim_worker import terminal as mt5
-from sim_worker.terminal import arguments
+from sim_worker.terminal import arguments as argument
 from sim_worker.terminal.failures import BadArgument
 from sim_worker.trade_server import TradeServer
 from tests.unit.terminal_kit import LOGIN, buy, connected
@@ -153,14 +153,14 @@ def test_each_call_resets_the_last_error():
 @pytest.mark.fidelity(rule="A naive datetime is local, a float is cut to 32 bits", section="1.2", source=SOURCE)
 def test_dates_are_ints_of_32_bits_floats_or_datetimes():
     aware = datetime(2024, 1, 1, tzinfo=UTC)
-    assert arguments.moment(aware) == 1_704_067_200
-    assert arguments.moment(aware.replace(tzinfo=None)) == int(aware.replace(tzinfo=None).timestamp())
-    assert arguments.moment(1_704_067_200.9) == arguments.moment(1_704_067_200) == 1_704_067_200
-    assert arguments.moment(2.0**31) == -(2**31)
+    assert argument.moment(aware) == 1_704_067_200
+    assert argument.moment(aware.replace(tzinfo=None)) == int(aware.replace(tzinfo=None).timestamp())
+    assert argument.moment(1_704_067_200.9) == argument.moment(1_704_067_200) == 1_704_067_200
+    assert argument.moment(2.0**31) == -(2**31)
     with pytest.raises(OverflowError):
-        arguments.moment(2**31)
+        argument.moment(2**31)
     with pytest.raises(BadArgument):
-        arguments.moment("2024-01-01")
+        argument.moment("2024-01-01")
 
 
 def test_the_group_the_password_and_the_server_have_their_longest_text():
@@ -186,3 +186,15 @@ def test_counts_and_calculations_take_numpy_numbers_and_requests_do_not(server: 
         assert mt5.last_error() == (-2, "Terminal: Invalid params")
     assert mt5.copy_ticks_from("EURUSD", 0, -1, mt5.COPY_TICKS_ALL) is None
     assert mt5.last_error() == (-2, "Terminal: Invalid params")
+
+
+@pytest.mark.fidelity(
+    rule="The ticket is chosen by before the symbol, the symbol before the group; in the history, before the position",
+    section="1.2",
+    source="MetaTrader5 package 5.0.6231",
+)
+def test_of_several_filters_the_ticket_is_used_then_the_symbol():
+    every = {"ticket": 5, "symbol": "EURUSD", "group": "*"}
+    assert argument.selection((), every) == {"ticket": 5}
+    assert argument.selection((), {"group": "*", "symbol": "EURUSD"}) == {"symbol": "EURUSD"}
+    assert argument.period((), {"position": 7, "ticket": 5}) == {"ticket": 5}
