@@ -142,3 +142,19 @@ def test_jumping_along_all_symbols_finds_what_feeding_every_quote_finds(account,
     changes = [c for row in range(ROWS) for name in parts for c in feed(slow, name, parts[name], row)]
     assert run_together(fast, dict(parts)) == changes
     assert _ends(fast) == _ends(slow)
+
+
+@quick
+@given(accounts, holdings, margins, st.integers(0, 2**32 - 1), st.sampled_from([1e-5, 1e-4, 1e-3]))
+def test_within_prices_that_are_quiet_no_quote_changes_anything_before_the_deadline(account, held, more, seed, step):
+    times = NOON + 900 * SECOND * np.arange(1, ROWS + 1, dtype=np.int64)
+    for name in sorted({held[0][0], "EURUSD", "GBPUSD"}):
+        bid, ask, _ = _walks(seed, step)[name]
+        engine = _engine(account, held, more)
+        lookout = engine.lookout(name)
+        if not lookout.quiet(bid.min(), bid.max(), ask.min(), ask.max()):
+            continue
+        before, quotes = _state(engine), Quotes(time=times, bid=bid, ask=ask)
+        for row in range(int(np.searchsorted(times, lookout.deadline))):
+            assert feed(engine, name, quotes, row) == []
+        assert _state(engine) == before

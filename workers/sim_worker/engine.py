@@ -22,7 +22,7 @@ from mas_router.mt5 import Retcode
 from sim_worker import accounts, actions, horizon, ledger, margins, matching, stopout, swaps, valuation
 from sim_worker.book import Book
 from sim_worker.cases import Case, Refusal, examine
-from sim_worker.horizon import Span
+from sim_worker.horizon import Lookout, Span
 from sim_worker.pipeline import first_refusal
 from sim_worker.rates import NoRate, Quote
 from sim_worker.records import Accepted, Accrual, Deal, Order, Position
@@ -142,15 +142,19 @@ class Engine:
         `quote`, too.
         """
         found = None if lasts is None else Span(lasts, lasts)
-        return horizon.next_event(self._book, symbol, times, Span(bids, bids), Span(asks, asks), found)
+        return self.lookout(symbol).first(times, Span(bids, bids), Span(asks, asks), found)
 
-    def next_eventful(
-        self, symbol: str, times: NDArray[np.int64], bids: Span, asks: Span, lasts: Span | None = None
-    ) -> int:
-        """As `next_event`, where each row stands for several quotes: the time of the last one, and what their prices
-        span. Not for a symbol that has quote sessions.
+    def lookout(self, symbol: str) -> Lookout:
+        """For several questions like `next_event` while the account and the quotes stay as they are.
+
+        A row may stand for several quotes, but not where a symbol has quote sessions.
         """
-        return horizon.next_event(self._book, symbol, times, bids, asks, lasts)
+        return Lookout(self._book, symbol)
+
+    @property
+    def idle(self) -> bool:
+        """Are there neither positions nor orders? Then no quote changes anything."""
+        return not (self._book.positions or self._book.orders)
 
     def has_sessions(self, symbol: str) -> bool:
         """Are there times at which quotes of this symbol do not count?"""

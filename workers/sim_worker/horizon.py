@@ -45,40 +45,66 @@ _FIRST_BLOCK: Final = 512
 _LAST_BLOCK: Final = 65_536
 
 
-def next_event(book: Book, symbol: str, times: Times, bids: Span, asks: Span, lasts: Span | None = None) -> int:
-    """The first index at which something could change, as long as the other symbols' quotes stay; else the length.
+class Lookout:
+    """What could happen at the coming quotes of one symbol. It counts until the account or any quote changes."""
 
-    A row is one quote, or several: the time of the last of them, and the span of their prices.
-    """
-    end = int(np.searchsorted(times, book.deadline, side="left")) if len(times) else 0
-    if (book.positions or book.reserving) and symbol not in book.quotes:
-        return 0  # the first quote of a symbol may open a shorter way of conversion
-    side = book.symbol(symbol)
-    if side is None:
-        raise InvalidField("symbol", symbol, "a symbol of this trade server")
-    if side.stale:
-        side.refresh()
-    start = 0
-    if side.quoting is not None:
-        start, end = _quoted(side.quoting, times, end)
-    guard = MarginGuard(book, side.spec)
-    if guard.stopped:
-        return min(start, end)
-    if not (side.orders or side.positions or guard.matters):
+    def __init__(self, book: Book, symbol: str) -> None:
+        side = book.symbol(symbol)
+        if side is None:
+            raise InvalidField("symbol", symbol, "a symbol of this trade server")
+        if side.stale:
+            side.refresh()
+        self._side, self.deadline = side, book.deadline
+        #: The first quote of a symbol may open a shorter way of conversion.
+        self._unquoted = bool(book.positions or book.reserving) and symbol not in book.quotes
+        self._guard = MarginGuard(book, side.spec)
+        self._idle = not (side.orders or side.positions or self._guard.matters)
+
+    @property
+    def has_sessions(self) -> bool:
+        """Are there times at which quotes of this symbol do not count?"""
+        return self._side.quoting is not None
+
+    def quiet(self, bid_low: float, bid_high: float, ask_low: float, ask_high: float) -> bool:
+        """Does no quote within these prices change anything before the deadline? Where the last price is the bid."""
+        side, guard = self._side, self._guard
+        if self._unquoted or guard.stopped:
+            return False
+        low, high = (bid_low, bid_high) if side.by_last else (ask_low, ask_high)
+        safe = guard.safe((bid_low, bid_high, ask_low, ask_high, bid_low, high))
+        half = side.spec.point * _HALF
+        within = side.bid_low + half < bid_low and bid_high < side.bid_high - half
+        return safe and within and side.ask_low + half < low and high < side.ask_high - half
+
+    def first(self, times: Times, bids: Span, asks: Span, lasts: Span | None = None) -> int:
+        """The first index at which something could change, as long as the other symbols' quotes stay; else the length.
+
+        A row is one quote, or several: the time of the last of them, and the span of their prices.
+        """
+        side, start = self._side, 0
+        if self._unquoted:
+            return 0
+        end = int(np.searchsorted(times, self.deadline, side="left")) if len(times) else 0
+        if side.quoting is not None:
+            start, end = _quoted(side.quoting, times, end)
+        if self._guard.stopped:
+            return min(start, end)
+        return end if self._idle else self._scan(start, end, bids, asks, lasts)
+
+    def _scan(self, start: int, end: int, bids: Span, asks: Span, lasts: Span | None) -> int:
+        side, block = self._side, _FIRST_BLOCK
+        while start < end:
+            stop = min(start + block, end)
+            sold, bought = bids.part(start, stop), asks.part(start, stop)
+            part = Block(sold, bought, sold, bought)
+            if side.by_last:
+                last = (bids if lasts is None else lasts).part(start, stop)
+                part = Block(sold, bought, last, last)
+            hit = _first_in(side, self._guard, part)
+            if start + hit < stop:
+                return start + hit
+            start, block = stop, min(block * 4, _LAST_BLOCK)
         return end
-    block = _FIRST_BLOCK
-    while start < end:
-        stop = min(start + block, end)
-        sold, bought = bids.part(start, stop), asks.part(start, stop)
-        part = Block(sold, bought, sold, bought)
-        if side.by_last:
-            last = (bids if lasts is None else lasts).part(start, stop)
-            part = Block(sold, bought, last, last)
-        hit = _first_in(side, guard, part)
-        if start + hit < stop:
-            return start + hit
-        start, block = stop, min(block * 4, _LAST_BLOCK)
-    return end
 
 
 def _quoted(hours: Hours, times: Times, end: int) -> tuple[int, int]:
@@ -184,6 +210,7 @@ class MarginGuard:
         self.stopped = bool(names) and now <= 0.0
         # What must remain; half of a fair share is kept for what two prices do to each other.
         self._least = max(0.0, now) * (1.0 - 0.5 / len(names)) if len(names) > 1 else 0.0
+        self._proven: Range | None = None  # the newest prices that have been found safe
 
     @property
     def matters(self) -> bool:
@@ -196,8 +223,21 @@ class MarginGuard:
 
     def safe(self, prices: Range) -> bool:
         """Is there headroom at every quote within these lowest and highest bids and asks?"""
-        if not self._moving:
+        if not self._moving or self._is_proven(prices):
             return True
+        if not self._holds(prices):
+            return False
+        self._proven = prices
+        return True
+
+    def _is_proven(self, prices: Range) -> bool:
+        """Are these prices within others that are safe?"""
+        known = self._proven
+        if known is None or not (known[0] <= prices[0] and prices[1] <= known[1] and known[4] <= prices[4]):
+            return False
+        return known[2] <= prices[2] and prices[3] <= known[3] and prices[5] <= known[5]
+
+    def _holds(self, prices: Range) -> bool:
         half = self._half
         bid_low, bid_high, ask_low, ask_high = prices[0] - half, prices[1] + half, prices[2] - half, prices[3] + half
         marks = (prices[4] - half, prices[5] + half)

@@ -14,7 +14,7 @@ import numpy as np
 
 from sim_worker.bars import resample
 from sim_worker.engine import Change, Engine
-from sim_worker.horizon import Span
+from sim_worker.horizon import Lookout, Span
 from sim_worker.market import run, run_together
 from sim_worker.quotes import Bars, Quotes
 from sim_worker.tape import PER_BAR, RANGE, Block, Tape
@@ -161,18 +161,18 @@ class ReplayMarket:
         return self._horizon
 
     def _find_horizon(self, engine: Engine) -> int:
-        if not engine.active_symbols():
+        if engine.idle:
             return FAR
+        lookouts = [(symbol, start, engine.lookout(symbol)) for symbol, start in self._done.items()]
         for number, block in enumerate(self._blocks):  # quotes of every symbol move the clock, and what ends by it
-            starts = dict.fromkeys(self._done, 0) if number else self._done
-            row = min(self._first_row(engine, block, symbol, start) for symbol, start in starts.items())
+            row = min(self._first_row(lookout, block, s, 0 if number else start) for s, start, lookout in lookouts)
             if row < FAR:
                 return row
         return FAR if self._finished else self.known_rows
 
-    def _first_row(self, engine: Engine, block: Block, symbol: str, start: int) -> int:
+    def _first_row(self, lookout: Lookout, block: Block, symbol: str, start: int) -> int:
         """The row that shows the first quote from `start` on at which something can happen; FAR when there is none."""
-        at = _first_event(engine, block, symbol, start)
+        at = _first_event(lookout, block, symbol, start)
         if at >= block.count(symbol):
             return FAR
         return block.first + int(np.searchsorted(block.seen(symbol), at, side="right"))
@@ -214,36 +214,41 @@ class ReplayMarket:
         return list(self._past[symbol])
 
 
-def _first_event(engine: Engine, block: Block, symbol: str, start: int) -> int:
+def _first_event(lookout: Lookout, block: Block, symbol: str, start: int) -> int:
     """The first quote at which something can happen; their number when there is none."""
     source, count = block.sources[symbol], block.count(symbol)
-    if engine.has_sessions(symbol) or (isinstance(source, Quotes) and source.last is not None):
-        return start + _raw(engine, symbol, block.part(symbol, start, count))
+    if start >= count:
+        return count
+    if lookout.has_sessions or (isinstance(source, Quotes) and source.last is not None):
+        return start + _raw(lookout, block.part(symbol, start, count))
+    if lookout.quiet(*block.extremes(symbol)):
+        return max(start, block.since(symbol, lookout.deadline))
     ranges, at = block.ranges(symbol), start // RANGE
     total = len(ranges.time)
     while at < total:
         bids, asks = Span(*ranges.bids).part(at, total), Span(*ranges.asks).part(at, total)
-        at += engine.next_eventful(symbol, ranges.time[at:], bids, asks)
+        at += lookout.first(ranges.time[at:], bids, asks)
         if at < total:
             first, end = max(start, at * RANGE), min((at + 1) * RANGE, count)
-            hit = first + _within(engine, block, symbol, first, end)
+            hit = first + _within(lookout, block, symbol, first, end)
             if hit < end:
                 return hit
         at += 1
     return count
 
 
-def _within(engine: Engine, block: Block, symbol: str, first: int, end: int) -> int:
+def _within(lookout: Lookout, block: Block, symbol: str, first: int, end: int) -> int:
     """Of M1 bars, the first quote of the bar in which it happens: a row shows all four of them."""
     source = block.sources[symbol]
     if isinstance(source, Quotes):
-        return _raw(engine, symbol, source[first:end])
+        return _raw(lookout, source[first:end])
     bars = block.bars(symbol, first, end)
-    return engine.next_eventful(symbol, bars.time, Span(*bars.bids), Span(*bars.asks)) * PER_BAR
+    return lookout.first(bars.time, Span(*bars.bids), Span(*bars.asks)) * PER_BAR
 
 
-def _raw(engine: Engine, symbol: str, quotes: Quotes) -> int:
-    return engine.next_event(symbol, quotes.time, quotes.bid, quotes.ask, quotes.last)
+def _raw(lookout: Lookout, quotes: Quotes) -> int:
+    last = None if quotes.last is None else Span(quotes.last, quotes.last)
+    return lookout.first(quotes.time, Span(quotes.bid, quotes.bid), Span(quotes.ask, quotes.ask), last)
 
 
 def _joined(found: list[tuple[list[tuple[bytes, ...]], bytes]]) -> tuple[list[tuple[bytes, ...]], bytes]:

@@ -95,6 +95,7 @@ class Block:
         self._seen: dict[str, IntArray] = {}
         self._ranges: dict[str, Ranges] = {}
         self._minutes: dict[str, Bars] = {}
+        self._extremes: dict[str, tuple[float, float, float, float]] = {}
 
     @property
     def end(self) -> int:
@@ -165,6 +166,22 @@ class Block:
         if found is None:
             found = self._ranges[symbol] = _ranges(self.sources[symbol])
         return found
+
+    def extremes(self, symbol: str) -> tuple[float, float, float, float]:
+        """The lowest and the highest bid and ask of a symbol that has quotes."""
+        found = self._extremes.get(symbol)
+        if found is None:
+            (low, high), (ask_low, ask_high) = self.ranges(symbol).bids, self.ranges(symbol).asks
+            found = float(low.min()), float(high.max()), float(ask_low.min()), float(ask_high.max())
+            self._extremes[symbol] = found
+        return found
+
+    def since(self, symbol: str, time: int) -> int:
+        """The number of the first quote at or after a time; of M1 bars, the first one of the bar that has it."""
+        source = self.sources[symbol]
+        if isinstance(source, Quotes):
+            return int(np.searchsorted(source.time, time, side="left"))
+        return int(np.searchsorted(source.time, time - QUOTE_OFFSETS[-1], side="left")) * PER_BAR
 
     def bars(self, symbol: str, start: int, end: int) -> Ranges:
         """The M1 bars that have these quotes, as groups of quotes."""
