@@ -221,7 +221,7 @@ class Calc(Wire):
 
 class Fetch(Wire):
     """Ask for the rows of a replay from `start` on, in one Chunk. The strategy has come to row `at`: what lies behind
-    it may be let go. `marks`: what it takes to value positions at the first stream's rows instead, up to row `at`.
+    it may be let go. `marks`: what it takes to value positions at these rows instead, up to row `at`.
     """
 
     kind: Literal["fetch"] = "fetch"
@@ -430,8 +430,9 @@ class Chunk(Wire):
     """Rows of a replay: for each stream (symbol by symbol, and timeframe by timeframe for each) its little-endian
     columns. Bars: time (i8, ns), open, high, low, close (f8), volume (i8). Ticks: time, bid, ask, last (f8), volume
     (i8). `order` has a byte for each row, the number of its stream, unless there is only one. `end`: no more rows.
-    Marks, of bars or ticks: time, open, high, low, close, the ask at the row's end, and what a move of the price by 1
-    is worth in the deposit currency to a long and to a short position of one lot (f8).
+    Marks, of bars or ticks, for each symbol the rows of its shortest bars: time, open, high, low, close, the ask at the
+    row's end, and what a move of the price by 1 is worth in the deposit currency to a long and to a short position of
+    one lot (f8).
     """
 
     kind: Literal["chunk"] = "chunk"

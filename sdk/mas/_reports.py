@@ -10,7 +10,7 @@ import logging
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import replace
@@ -100,7 +100,7 @@ class Reports:
             synthetic=opened is not None and opened.synthetic,
             seed=opening.seed if opening is not None else 0,
         )
-        return report(head, deals, self._market(account), time.time_ns() // _NS_PER_MS, swaps)
+        return report(head, deals, self._markets(account), time.time_ns() // _NS_PER_MS, swaps)
 
     def _account(self, given: QueryParams) -> Account:
         named = given.account or given.server or given.backtest is not None
@@ -112,17 +112,17 @@ class Reports:
 
     # ---- the rows of its replay --------------------------------------------------------------------------------------
 
-    def _market(self, account: Account) -> Market | None:
-        """The rows that the strategy has seen; None for an account without a replay."""
+    def _markets(self, account: Account) -> Sequence[Market]:
+        """The rows that the strategy has seen, by symbol; none for an account without a replay."""
         if not isinstance(account, BacktestAccount) or account.opened is None or account.row < 0:
-            return None
-        from mas._report.market import market
+            return ()
+        from mas._report.market import markets
 
         opening = account.opening
         if opening is None or not opening.symbols:
-            return None
+            return ()
         chunks = self._chunks(account, account.row, account.opened.chunk)
-        return market(opening.symbols[0], chunks, ticks=opening.ticks)
+        return markets(opening.symbols, chunks, ticks=opening.ticks)
 
     def _chunks(self, account: BacktestAccount, row: int, size: int) -> Iterator[Chunk]:
         waiting: deque[Future[Message]] = deque()

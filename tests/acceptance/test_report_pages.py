@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -28,7 +28,7 @@ PAGES = ("kpi_report", "trade_chart")
 SIZES = {"desktop": DESKTOP, "phone": PHONE}
 EVIL = '</script><b id="evil">&"'
 #: Whether every chart has more than one colour on it, by looking at its pixels.
-DRAWN = """[...document.querySelectorAll('.chart canvas:first-of-type')].map(canvas => {
+DRAWN = """[...document.querySelectorAll('.chart:not([hidden]) canvas:first-of-type')].map(canvas => {
     const pixels = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data, seen = new Set();
     for (let i = 0; i < pixels.length; i += 4) seen.add(pixels[i] << 16 | pixels[i + 1] << 8 | pixels[i + 2]);
     return seen.size > 3;
@@ -134,6 +134,52 @@ def test_the_chart_shows_a_trade_that_is_picked_in_the_table(browser: Browser, r
     browser.picture(pictures / "trade_chart-picked.png")
     assert any("entry: " in tip for tip in tips), "its entry is in view"
     assert any("exit: " in tip for tip in tips), "and its exit"
+    assert browser.complaints == []
+
+
+@pytest.fixture(scope="module")
+def two_symbols(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The chart of a month of two symbols, both of which are traded."""
+    folder = tmp_path_factory.mktemp("two")
+    month = {"symbol": ["EURUSD", "USDJPY"], "timeframe": "H1", "from": MONDAY, "to": MONDAY + timedelta(days=30)}
+
+    class Both(mas.Client):
+        held: ClassVar[dict[str, mas.OrderId]] = {}
+
+        def receive_bars(self, symbol: str, data: dict[str, Any], is_end: bool = False) -> None:
+            if data["time"].hour == 8:
+                self.held[symbol] = self.send_order(order(symbol=symbol, volume=0.3))
+            elif data["time"].hour == 20 and symbol in self.held:
+                closing = self.held.pop(symbol)
+                self.send_order(order(symbol=symbol, order_type="sell", volume=0.3, position=closing))
+
+    with Both("", data=folder) as client:
+        client.subscribe_bars({**month, "source": "synthetic", "seed": 3, "backtest_toggle": True})
+        assert client.generate_trade_chart(directory=folder)["status"]
+    return folder / "trade_chart.html"
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_the_chart_of_two_symbols_shows_the_one_that_is_chosen(
+    browser: Browser, two_symbols: Path, pictures: Path, size: str
+) -> None:
+    browser.open(two_symbols, SIZES[size])
+    seen = "[...document.querySelectorAll('.chart')].map(chart => !chart.hidden)"
+    assert browser.run(seen) == [True, False]
+    browser.run("(s => { s.value = '1'; s.dispatchEvent(new Event('change')); })(document.getElementById('symbol'))")
+    browser.run(SETTLE)
+    assert browser.run(seen) == [False, True]
+    assert browser.run(DRAWN) == [True]
+    browser.picture(pictures / f"two-symbols-{size}.png", whole=True)
+    assert browser.run("document.documentElement.scrollWidth") <= SIZES[size][0]
+    chosen = []
+    for row in (0, 1):  # each symbol is closed in the same hour
+        browser.run(f"document.querySelectorAll('.trades tbody tr')[{row}].click()")
+        browser.run(SETTLE)
+        chosen.append(browser.run("document.getElementById('symbol').value"))
+        assert browser.run(seen) == [chosen[-1] == "0", chosen[-1] == "1"]
+    assert sorted(chosen) == ["0", "1"], "the table shows a trade in the chart of its symbol"
+    browser.picture(pictures / f"two-symbols-{size}-picked.png")
     assert browser.complaints == []
 
 

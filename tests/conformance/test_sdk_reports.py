@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +56,34 @@ class Trader(mas.Client):
         return self._mas.reports.report({}).curve
 
 
+class TwoSymbols(Trader):
+    """Holds positions of two symbols that overlap; notes the equity of each moment, which is that of its last row."""
+
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self.row = 0
+        self.moments: dict[datetime, float] = {}
+
+    def receive_bars(self, symbol: str, data: Data, is_end: bool = False) -> None:
+        row = self.row = self.row + 1
+        if row % 7 == 3:
+            self.turn(symbol, "buy")
+        if row % 11 == 5:
+            self.turn(symbol, "sell")
+        finest = data.get("timeframe") in (None, "M15")
+        moment = data["time"] if finest else max(self.moments, default=data["time"])
+        self.moments[moment] = self.get_account_info({"backtest_toggle": True})["equity"]
+
+    def turn(self, symbol: str, side: str) -> None:
+        """As before, for each symbol by itself."""
+        held = self.held.pop(symbol + side, None)
+        other = {"buy": "sell", "sell": "buy"}[side]
+        if held is None:
+            self.held[symbol + side] = self.send_order(order(symbol=symbol, order_type=side, volume=0.2))
+        else:
+            self.send_order(order(symbol=symbol, order_type=other, volume=0.2, position=held))
+
+
 class BrokenPath:
     """What calls itself a path and is none."""
 
@@ -78,6 +106,25 @@ def test_the_equity_of_a_replay_of_ticks_is_the_trade_servers_own_at_every_tick(
         assert len(client.equities) > 100
         assert client.curve().equity.tolist() == pytest.approx(client.equities, abs=0.03)
         assert client.generate_data_report()["status"]
+
+
+@pytest.mark.parametrize("symbols", [["EURUSD", "GBPUSD"], ["USDJPY", "EURGBP"]])
+def test_the_equity_of_two_symbols_is_the_trade_servers_own_at_every_moment(world: World, symbols: list[str]) -> None:
+    with world.client(TwoSymbols) as client:
+        client.subscribe_bars({**TWO_DAYS, "symbol": symbols, "timeframe": ["M15", "H1"]})
+        assert {deal["symbol"] for deal in client.get_order_history() if deal["symbol"]} == set(symbols)
+        assert len(set(client.moments.values())) > 100
+        curve = client.curve()
+        assert curve.time.tolist() == [int(moment.timestamp() * 1000) for moment in client.moments]
+        assert curve.equity.tolist() == pytest.approx(list(client.moments.values()), abs=0.05)
+
+
+def test_the_equity_of_the_ticks_of_two_symbols_is_the_trade_servers_own(world: World) -> None:
+    ticks = {name: value for name, value in REPLAY.items() if name != "timeframe"}
+    with world.client(TwoSymbols) as client:
+        client.subscribe_ticks({**ticks, "symbol": ["EURUSD", "USDJPY"], "to": MONDAY + timedelta(minutes=20)})
+        assert len(client.moments) > 100
+        assert client.curve().equity.tolist() == pytest.approx(list(client.moments.values()), abs=0.05)
 
 
 def test_netting_with_reversals_is_valued_as_the_trade_server_does(world: World) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
@@ -25,12 +26,12 @@ MONDAY = datetime(2024, 1, 1, tzinfo=UTC)
 START = int(MONDAY.timestamp()) * 1000
 
 
-def market(closes: Sequence[float], step: int = DAY, start: int = START, spread: float = 0.0) -> Market:
-    """A bar for each close, on a contract where a price of 1 is worth 1."""
+def market(closes: Sequence[float], step: int = DAY, start: int = START, spread: float = 0.0) -> list[Market]:
+    """A symbol with a bar for each close, on a contract where a price of 1 is worth 1."""
     close = np.array(closes, dtype=np.float64)
     time = start + step * np.arange(len(close), dtype=np.int64)
     ones = np.ones(len(close))
-    return Market("EURUSD", time, close, close, close, close, close + spread, ones, ones)
+    return [Market("EURUSD", time, close, close, close, close, close + spread, ones, ones)]
 
 
 def curve_of(equities: Sequence[float], capital: float = 100.0, step: int = DAY) -> Curve:
@@ -95,6 +96,19 @@ def test_a_position_in_a_symbol_without_prices_is_valued_when_it_is_closed() -> 
     history = read([deal(BUY, IN, 1.0, 10.0, symbol="GBPUSD", at=START)])
     curve = of_replay(history, market([10.0, 11.0, 12.0]), 100.0, 105.0)
     assert curve.equity.tolist() == [100.0, 100.0, 105.0]
+
+
+def test_positions_of_several_symbols_are_valued_at_every_time_that_one_of_them_has_a_bar() -> None:
+    (euro,) = market([10.0, 11.0, 12.0])
+    pound = replace(market([20.0, 23.0], 2 * DAY, START + DAY)[0], symbol="GBPUSD")
+    deals = [
+        deal(BUY, IN, 2.0, 10.0, at=START),
+        deal(SELL, IN, 1.0, 20.0, symbol="GBPUSD", position_id=2, at=START + DAY + HOUR),
+    ]
+    curve = of_replay(read(deals), [euro, pound], 100.0, 101.0)
+    assert ((curve.time - START) // DAY).tolist() == [0, 1, 2, 3]
+    assert curve.equity.tolist() == [100.0, 102.0, 104.0, 101.0]
+    assert of_replay(read(deals), [pound, euro], 100.0, 101.0).equity.tolist() == curve.equity.tolist()
 
 
 def test_the_deposit_of_an_account_is_its_capital_whether_it_is_a_deal_or_not() -> None:

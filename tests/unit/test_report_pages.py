@@ -17,7 +17,7 @@ from mas._report.curve import Market
 from mas._report.page import embedded, figure, money, percents
 from mas._report.report import Account, Report, report
 from mas._report.texts import SCRIPT, TEXTS
-from mas._report.thin import candles, digits_of, rows_to_show, steps, whole
+from mas._report.thin import candles, digits_of, group_of, rows_to_show, steps, whole
 from mas_router.errors import CallerError
 from tests.unit.report_kit import BUY, IN, OUT, SELL, deal, deposit
 
@@ -45,7 +45,7 @@ def made(rows: int, trades: int, **account: Any) -> Report:
         deals += [deal(BUY, IN, 0.1, 1.1, position_id=number + 1, at=at)]
         deals += [deal(SELL, OUT, 0.1, 1.1, position_id=number + 1, at=at + MINUTE, profit=(-1) ** number * 3.5)]
     head = Account(**{"info": INFO, "mode": "backtest", "symbol": "EURUSD", "timeframe": "M1", **account})
-    return report(head, deals, market, START)
+    return report(head, deals, [market], START)
 
 
 def data_of(page: str) -> dict[str, Any]:
@@ -61,7 +61,7 @@ def data_of(page: str) -> dict[str, Any]:
 @given(rows=st.integers(1, 500), limit=st.integers(1, 100))
 def test_candles_that_are_put_together_lose_no_high_and_no_low(rows: int, limit: int) -> None:
     market = walk(rows)
-    drawn = candles(market, limit)
+    drawn = candles(market, group_of([market], limit))
     assert len(drawn.time) <= limit
     assert (drawn.high.max(), drawn.low.min()) == (market.high.max(), market.low.min())
     assert (drawn.open[0], drawn.close[-1], drawn.time[0]) == (market.open[0], market.close[-1], market.time[0])
@@ -72,7 +72,7 @@ def test_candles_that_are_put_together_lose_no_high_and_no_low(rows: int, limit:
 
 def test_a_thinned_curve_keeps_its_extremes_and_its_deepest_drawdown() -> None:
     held = [deposit(10_000.0, START), deal(BUY, IN, 1.0, 1.1, at=START)]
-    curve = report(Account(INFO, "backtest"), held, walk(20_000), START).curve
+    curve = report(Account(INFO, "backtest"), held, [walk(20_000)], START).curve
     rows = rows_to_show(curve, 400)
     assert len(rows) <= 402
     assert (rows[0], rows[-1]) == (0, len(curve.time) - 1)
@@ -143,7 +143,7 @@ def test_every_language_has_every_text_with_the_same_places() -> None:
 
 def test_an_account_that_has_not_traded_has_no_report() -> None:
     with pytest.raises(CallerError, match="there is no deal on the simulated account 1001"):
-        report(Account(INFO, "backtest"), [deposit(10_000.0)], None, START)
+        report(Account(INFO, "backtest"), [deposit(10_000.0)], (), START)
 
 
 def test_numbers_are_shown_as_people_write_them() -> None:

@@ -1,28 +1,44 @@
 """What a report needs to value positions at each row of a replay: prices, and what a move of them is worth.
 
-Pure, but for the tape, which is read once more from its start. Of several streams it is the first one's rows.
+Pure, but for the tape, which is read once more from its start. Of several timeframes it is the finest one's rows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import numpy as np
 
 from mas_router.columns import BAR_CODES
+from mas_router.mt5_tables import TIMEFRAMES
 from sim_worker.quotes import FloatArray, IntArray
 from sim_worker.rates import Route, find_route
 from sim_worker.specs import SymbolSpec
-from sim_worker.tape import Block, Tape
+from sim_worker.tape import Block, Stream, Tape
 
 Columns = tuple[bytes, ...]
 Tail = tuple[float, float]
 FIELDS: Final = 8
 
 
+def finest(streams: Sequence[Stream]) -> list[int]:
+    """Of each symbol, in their order, the stream of the shortest bars: the others' bars are made of them."""
+    found: dict[str, int] = {}
+    for number, (symbol, length) in enumerate((one.symbol, TIMEFRAMES.get(one.timeframe, 0)) for one in streams):
+        if symbol not in found or length < TIMEFRAMES.get(streams[found[symbol]].timeframe, 0):
+            found[symbol] = number
+    return list(found.values())
+
+
+def _packed(parts: Sequence[Sequence[FloatArray | IntArray]]) -> Columns:
+    whole = [np.concatenate(column) for column in zip(*parts, strict=True)]
+    codes = ("<i8", *("<f8",) * (FIELDS - 1))
+    return tuple(column.astype(code).tobytes() for column, code in zip(whole, codes, strict=True))
+
+
 class Marks:
-    """The columns of `messages.Chunk` with marks: time, open, high, low, close, ask, long, short.
+    """The columns of `messages.Chunk` with marks, for each symbol: time, open, high, low, close, ask, long, short.
 
     `long` and `short`: a move of the price by 1 in the deposit currency, for one lot. Where MT5 converts a profit and
     a loss at different sides (outside Forex), it is the profit's. `find` knows the symbols' contracts.
@@ -34,24 +50,20 @@ class Marks:
         self._block: Block | None = None
         self._tails: dict[str, Tail] = {}  # the last bid and ask of each symbol before the block
 
-    def rows(self, start: int, end: int) -> tuple[int, Columns]:
-        """The marks among the rows start <= number < end of the replay, and their number. Cheap in ascending order."""
+    def rows(self, start: int, end: int) -> tuple[Columns, ...]:
+        """Each symbol's marks among the rows start <= number < end of the replay. Cheap in ascending order."""
         if self._block is not None and start < self._block.first:
             self._tape, self._block, self._tails = self._again(), None, {}
-        parts: list[list[FloatArray | IntArray]] = []
+        parts: list[list[list[FloatArray | IntArray]]] = []
         while start < end and (self._block is not None or self._next()):
             block = self._block
             if block is None or block.first >= end:
                 break
             if block.end > start:
-                parts.append(self._columns(block, max(start, block.first), min(end, block.end)))
+                parts.append(self._parts(block, max(start, block.first), min(end, block.end)))
             if block.end >= end or not self._next():
                 break
-        if not parts:
-            return 0, (b"",) * FIELDS
-        whole = [np.concatenate(column) for column in zip(*parts, strict=True)]
-        codes = ("<i8", *("<f8",) * (FIELDS - 1))
-        return len(whole[0]), tuple(column.astype(code).tobytes() for column, code in zip(whole, codes, strict=True))
+        return tuple(_packed(found) for found in zip(*parts, strict=True))
 
     def _next(self) -> bool:
         block = self._tape.next()
@@ -65,11 +77,16 @@ class Marks:
         self._block = block
         return True
 
-    def _columns(self, block: Block, start: int, end: int) -> list[FloatArray | IntArray]:
-        rows, part = block.parts[0], np.arange(start - block.first, end - block.first)
+    def _parts(self, block: Block, start: int, end: int) -> list[list[FloatArray | IntArray]]:
+        return [self._columns(block, number, start, end) for number in finest([rows.stream for rows in block.parts])]
+
+    def _columns(self, block: Block, number: int, start: int, end: int) -> list[FloatArray | IntArray]:
+        """Of one stream."""
+        rows, above = block.parts[number], start - block.first
+        part = np.arange(above, end - block.first)
         if block.order is not None:
-            part = part[block.order[part] == 0]
-        above = int(np.count_nonzero(block.order[: start - block.first] == 0)) if block.order is not None else part[0]
+            part = part[block.order[part] == number]
+            above = int(np.count_nonzero(block.order[:above] == number))
         fields = [column[above : above + len(part)] for column in rows.columns]
         spec = self._find(rows.stream.symbol)
         if spec is None:

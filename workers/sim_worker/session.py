@@ -149,8 +149,8 @@ class Session:
         if self.marks is None:
             self.marks = Marks(market.again, self.engine.symbol_spec, self.engine.account.currency)
         end = min(command.start + self.chunk, self.row + 1)
-        count, columns = self.marks.rows(command.start, end)
-        return Chunk(id=command.id, session=self.name, start=command.start, count=count, parts=(columns,))
+        count, parts = max(0, end - command.start), self.marks.rows(command.start, end)
+        return Chunk(id=command.id, session=self.name, start=command.start, count=count, parts=parts)
 
     def _rates(self, command: Rates, now: int) -> Reply:
         """A read only: the engine need not have come as far."""

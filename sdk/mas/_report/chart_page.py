@@ -11,35 +11,44 @@ from mas._report.curve import Ints, Market, rows_of
 from mas._report.page import chart_section, page, trade_columns, trades_section
 from mas._report.report import Asset, Report, other_symbols
 from mas._report.texts import TEXTS, Texts
-from mas._report.thin import Candles, candles, digits_of, rows_to_show, steps, whole
+from mas._report.thin import Candles, candles, digits_of, group_of, rows_to_show, steps, whole
 
 
 def chart_page(report: Report, asset: Asset, lang: str) -> str:
     """The whole page."""
     texts = TEXTS[lang]
-    drawn = candles(report.market) if report.market is not None else None
+    group = group_of(report.markets)
+    symbols = [market.symbol for market in report.markets]
+    notes = _notes(report, group, texts)
     body = [
-        *chart_section("chart", texts["price_section"], texts, texts["chart_hint"], _notes(report, drawn, texts)),
+        *chart_section("chart", texts["price_section"], texts, texts["chart_hint"], notes, symbols),
         *trades_section(report, texts),
     ]
     data: dict[str, Any] = {"trades": trade_columns(report, texts)}
-    if report.market is not None and drawn is not None:
-        data["candles"] = _candles(drawn) | _equity(report, drawn.last)
-        data["marks"] = _marks(report, report.market, drawn)
+    if report.markets:
+        data["charts"] = [_chart(report, market, candles(market, group)) for market in report.markets]
     else:
         rows = rows_to_show(report.curve)
         data["line"] = {"time": steps(report.curve.time[rows] // 1000)} | _equity(report, rows)
     return page(report, texts["chart_title"], texts, lang, body, data, asset)
 
 
-def _notes(report: Report, drawn: Candles | None, texts: Texts) -> Iterable[str]:
-    if drawn is None:
+def _notes(report: Report, group: int, texts: Texts) -> Iterable[str]:
+    if not report.markets:
         yield texts["no_prices"]
         return
-    if drawn.group > 1:
-        yield texts["grouped" if report.account.timeframe else "grouped_ticks"].format(group=drawn.group)
+    if group > 1:
+        yield texts["grouped" if report.account.timeframe else "grouped_ticks"].format(group=group)
     if others := other_symbols(report):
         yield texts["other_symbols"].format(symbols=", ".join(others))
+
+
+def _chart(report: Report, market: Market, drawn: Candles) -> dict[str, Any]:
+    """One symbol: its prices, the equity at the end of each candle, and its trades."""
+    own = report.curve.time is market.time
+    rows = drawn.last if own else rows_of(market.time[drawn.last], report.curve.time)
+    marks = _marks(report, market, drawn)
+    return {"symbol": market.symbol, "candles": _candles(drawn) | _equity(report, rows), "marks": marks}
 
 
 def _candles(drawn: Candles) -> dict[str, Any]:

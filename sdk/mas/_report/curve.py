@@ -25,8 +25,9 @@ _MONEY_DIGITS: Final = 8
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Market:
-    """The rows of a replay. `time`: the row's start in UTC milliseconds; prices are of the bid, `ask` at the row's end.
+    """A symbol's rows in a replay. `time`: the row's start in UTC milliseconds; prices are of the bid.
 
+    `ask`: at the row's end.
     `long` and `short`: what a move of the price by 1 is worth in the account's currency to a holder of one lot.
     """
 
@@ -65,10 +66,17 @@ class Curve:
         return np.asarray(1.0 - self.growth / peak)
 
 
-def of_replay(history: History, market: Market, balance: float, equity: float) -> Curve:
-    """The curve over the rows of a replay. `balance` and `equity` are the account's at the last row."""
-    floating = _floating(history.holdings, market)
-    return _curve(history.steps, market.time, floating, balance, equity)
+def of_replay(history: History, markets: Sequence[Market], balance: float, equity: float) -> Curve:
+    """The curve over the rows of a replay; where there are several symbols, a row for each time that one of them has.
+
+    Their bars are of one timeframe, so rows of the same time end at the same time. `balance` and `equity` are the
+    account's at the last row.
+    """
+    time = markets[0].time if len(markets) == 1 else np.unique(np.concatenate([market.time for market in markets]))
+    floating = np.zeros(len(time))
+    for market in markets:
+        floating += _floating(history.holdings, market, time)
+    return _curve(history.steps, time, floating, balance, equity)
 
 
 def of_deals(history: History, now: int, balance: float, equity: float) -> Curve:
@@ -97,7 +105,7 @@ def _curve(steps: Sequence[Step], time: Ints, floating: Floats, balance: float, 
     return Curve(time, balances, equities, flow, _growth(equities, flow, capital), capital)
 
 
-def rows_of(moments: Sequence[int], time: Ints) -> Ints:
+def rows_of(moments: Sequence[int] | Ints, time: Ints) -> Ints:
     """The row in which each moment lies; what is before the first row counts as in it."""
     found = np.searchsorted(time, np.array(moments, dtype=np.int64), side="right") - 1
     return np.asarray(np.clip(found, 0, max(0, len(time) - 1)), dtype=np.int64)
@@ -117,14 +125,18 @@ def _growth(equity: Floats, flow: Floats, capital: float) -> Floats:
     return np.asarray(np.cumprod(np.maximum(factors, 0.0)))
 
 
-def _floating(holdings: Sequence[Holding], market: Market) -> Floats:
-    """What the open positions of the market's symbol would bring at each row: from sums of lots and of lots x price."""
+def _floating(holdings: Sequence[Holding], market: Market, time: Ints) -> Floats:
+    """What the open positions of the market's symbol would bring at each time: from sums of lots and of lots x price.
+
+    At a time that the market has no row of, its newest prices before count.
+    """
     changes = _changes([holding for holding in holdings if holding.symbol == market.symbol])
-    at = rows_of([time for time, *_ in changes], market.time)
+    at = rows_of([moment for moment, *_ in changes], time)
     columns = np.array([change[1:] for change in changes], dtype=np.float64).reshape(-1, 4).T
-    lots, cost, short_lots, short_cost = (np.cumsum(_per_row(at, column, len(market))) for column in columns)
-    long = (lots * market.close - cost) * market.long
-    return np.asarray(long + (short_cost - short_lots * market.ask) * market.short)
+    lots, cost, short_lots, short_cost = (np.cumsum(_per_row(at, column, len(time))) for column in columns)
+    last = slice(None) if time is market.time else rows_of(time, market.time)
+    long = (lots * market.close[last] - cost) * market.long[last]
+    return np.asarray(long + (short_cost - short_lots * market.ask[last]) * market.short[last])
 
 
 def _changes(holdings: Sequence[Holding]) -> list[tuple[int, float, float, float, float]]:

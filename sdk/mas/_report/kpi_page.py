@@ -29,7 +29,7 @@ _STRONGEST, _SHADES = 8.0, 4
 def kpi_page(report: Report, asset: Asset, lang: str) -> str:
     """The whole page."""
     texts = TEXTS[lang]
-    notes = [texts["live_curve"]] if report.market is None else []
+    notes = [texts["live_curve"]] if not report.markets else []
     body = [
         *_tiles(report, texts),
         *chart_section("curve", texts["equity_section"], texts, texts["curve_hint"], notes),

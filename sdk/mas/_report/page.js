@@ -26,13 +26,13 @@
     makeChart(place("curve"), tools("curve"), { x: time, time: (i) => time[i], panes: [upper, lower], describe, label: texts.chart_label });
   }
 
-  function prices() {
-    const from = data.candles, unit = 10 ** from.digits, time = sums(from.time), n = time.length;
+  function prices(name, chosen) {
+    const from = chosen.candles, unit = 10 ** from.digits, time = sums(from.time), n = time.length;
     const close = sums(from.close, unit), open = scaled(from.open, unit).map((value, i) => value + close[i]);
     const high = scaled(from.high, unit).map((value, i) => value + Math.max(open[i], close[i]));
     const low = scaled(from.low, unit).map((value, i) => Math.min(open[i], close[i]) - value);
     const format = (value) => value.toFixed(from.digits);
-    const marks = { ...data.marks, net: trades.net, side: trades.side, priceOpen: trades.price_open, priceClose: trades.price_close };
+    const marks = { ...chosen.marks, net: trades.net, side: trades.side, priceOpen: trades.price_open, priceClose: trades.price_close };
     const upper = { weight: 3, format, marks, series: [{ open, high, low, close }] }, lower = worth(from, false);
     const events = new Map();
     const note = (at, words) => { if (at >= 0) events.set(at, [...(events.get(at) || []), words]); };
@@ -48,13 +48,29 @@
         `${texts.equity} ${amount(lower.series[1].y[i])}`, ...found.slice(0, 4), ...more].join("\n");
     };
     const x = Float64Array.from({ length: n }, (_, i) => i);
-    const chart = makeChart(place("chart"), tools("chart"), { x, indexed: true, time: (i) => time[i], panes: [upper, lower], describe, label: texts.chart_label });
+    const chart = makeChart(place(name), tools(name), { x, indexed: true, time: (i) => time[i], panes: [upper, lower], describe, label: `${chosen.symbol}. ${texts.chart_label}` });
     if (n > 400) chart.look(n - 240, n);
     return (i) => {
       if (marks.closed[i] < 0) return;
       const start = marks.opened[i] < 0 ? marks.closed[i] : marks.opened[i], room = Math.max(30, (marks.closed[i] - start) * 0.6);
       chart.look(start - room, marks.closed[i] + room);
-      place("chart").scrollIntoView({ block: "center" });
+      place(name).scrollIntoView({ block: "center" });
+    };
+  }
+
+  // A chart of each symbol, made when it is first chosen; what is returned shows a trade in its symbol's chart.
+  function symbols() {
+    const names = data.charts.map((_, n) => (n ? `chart-${n}` : "chart")), picks = [], select = place("symbol");
+    const choose = (chosen) => {
+      names.forEach((name, n) => { place(name).hidden = tools(name).hidden = n !== chosen; });
+      if (select) select.value = String(chosen);
+      return (picks[chosen] ||= prices(names[chosen], data.charts[chosen]));
+    };
+    if (select) select.addEventListener("change", () => choose(Number(select.value)));
+    choose(0);
+    return (i) => {
+      const chosen = data.charts.findIndex((one) => one.symbol === trades.symbols[trades.symbol[i]]);
+      if (chosen >= 0) choose(chosen)(i);
     };
   }
 
@@ -66,5 +82,5 @@
 
   if (data.curve) curve();
   if (data.line) line();
-  makeTable(document.getElementById("trades"), trades, texts, data.candles ? prices() : null);
+  makeTable(document.getElementById("trades"), trades, texts, data.charts ? symbols() : null);
 })();

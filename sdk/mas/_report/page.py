@@ -9,7 +9,7 @@ import base64
 import hashlib
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any
 
@@ -94,9 +94,9 @@ def _head(report: Report, title: str, texts: Texts) -> Iterable[str]:
 def _facts(report: Report, texts: Texts) -> Iterable[tuple[str, str]]:
     account, curve = report.account, report.curve
     yield texts["period"], f"{moment(int(curve.time[0]), '%Y-%m-%d')} – {moment(int(curve.time[-1]), '%Y-%m-%d')}"
-    if report.market is not None:
+    if report.markets:
         rows = texts["rows" if account.timeframe else "tick_rows"]
-        yield account.timeframe or texts["ticks"], rows.format(count=f"{len(report.market):,}")
+        yield account.rows_of or texts["ticks"], rows.format(count=f"{sum(map(len, report.markets)):,}")
     yield texts["capital"], money(started_with(curve), account.currency)
     yield texts["account"], " · ".join(str(account.info[name]) for name in ("login", "server") if account.info[name])
     yield texts["made"], moment(report.made)
@@ -190,11 +190,24 @@ def _button(sign: str, label: str, *, pressed: str = "", **data: str) -> str:
     return f'<button type="button" title="{text(label)}" aria-label="{text(label)}"{more}>{text(sign)}</button>'
 
 
-def chart_section(name: str, title: str, texts: Texts, hint: str, notes: Iterable[str] = ()) -> Iterable[str]:
-    """The place of a chart, which the page's program draws."""
-    yield f'<section><div class="bar"><h2>{text(title)}</h2><div class="choice" id="{name}-tools">'
-    for action, sign, label in (("in", "+", "zoom_in"), ("out", "−", "zoom_out"), ("all", "⤢", "zoom_all")):
-        yield _button(sign, texts[label], zoom=action)
-    yield f'</div></div><div class="chart" id="{name}"></div><p class="hint">{text(hint)}</p>'
+def chart_section(
+    name: str, title: str, texts: Texts, hint: str, notes: Iterable[str] = (), symbols: Sequence[str] = ()
+) -> Iterable[str]:
+    """The place of a chart, which the page's program draws; of several symbols one of each, of which one is seen."""
+    names = [name, *(f"{name}-{number}" for number in range(1, len(symbols)))]
+    yield f'<section><div class="bar"><h2>{text(title)}</h2><div class="choice">'
+    if len(symbols) > 1:
+        options = "".join(f'<option value="{number}">{text(symbol)}</option>' for number, symbol in enumerate(symbols))
+        yield f'<label for="symbol">{text(texts["symbol"])}</label><select id="symbol">{options}</select>'
+    yield from (_zoom_buttons(one, texts, hidden=one != name) for one in names)
+    yield "</div></div>"
+    yield from (f'<div class="chart" id="{one}"{" hidden" if one != name else ""}></div>' for one in names)
+    yield f'<p class="hint">{text(hint)}</p>'
     yield from (f'<p class="note">{text(note)}</p>' for note in notes)
     yield "</section>"
+
+
+def _zoom_buttons(name: str, texts: Texts, *, hidden: bool) -> str:
+    actions = (("in", "+", "zoom_in"), ("out", "−", "zoom_out"), ("all", "⤢", "zoom_all"))
+    buttons = "".join(_button(sign, texts[label], zoom=action) for action, sign, label in actions)
+    return f'<div class="choice" id="{name}-tools"{" hidden" if hidden else ""}>{buttons}</div>'

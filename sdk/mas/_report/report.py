@@ -12,6 +12,7 @@ from mas._report.data import data_report
 from mas._report.kpis import Kpis, measure
 from mas._report.trades import History, read
 from mas_router.errors import CallerError
+from mas_router.mt5_tables import TIMEFRAMES
 
 Row = Mapping[str, Any]
 #: The text of a file of this package, by its name: reading it is the caller's.
@@ -30,17 +31,22 @@ class Account:
     seed: int = 0
 
     @property
+    def rows_of(self) -> str:
+        """The timeframe whose bars are the rows of the report: of several the shortest; "" for ticks."""
+        return min(filter(None, self.timeframe.split(", ")), key=TIMEFRAMES.__getitem__, default="")
+
+    @property
     def currency(self) -> str:
         return str(self.info["currency"])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Report:
-    """Everything that is known, and the forms in which it can be had. `market` is None without a replay."""
+    """Everything that is known, and the forms in which it can be had. `markets`: a replay's symbols, else none."""
 
     account: Account
     history: History
-    market: Market | None
+    markets: Sequence[Market]
     curve: Curve
     kpis: Kpis
     made: int
@@ -63,7 +69,7 @@ class Report:
 
 
 def report(
-    account: Account, deals: Iterable[Row], market: Market | None, now: int, swaps: Iterable[Row] = ()
+    account: Account, deals: Iterable[Row], markets: Sequence[Market], now: int, swaps: Iterable[Row] = ()
 ) -> Report:
     """The report of an account with these deals, and these swaps of open positions; `now` in UTC milliseconds.
 
@@ -73,10 +79,8 @@ def report(
     if not history.deals:
         raise CallerError(f"nothing to report: there is no deal on {_named(account)}")
     balance, equity = float(account.info["balance"]), float(account.info["equity"])
-    curve = of_deals(history, now, balance, equity)
-    if market is not None:
-        curve = of_replay(history, market, balance, equity)
-    return Report(account, history, market, curve, measure(history.trades, curve), now)
+    curve = of_replay(history, markets, balance, equity) if markets else of_deals(history, now, balance, equity)
+    return Report(account, history, markets, curve, measure(history.trades, curve), now)
 
 
 def _named(account: Account) -> str:
@@ -92,4 +96,4 @@ def moment(milliseconds: int, form: str = "%Y-%m-%d %H:%M") -> str:
 def other_symbols(report: Report) -> Sequence[str]:
     """The symbols that were traded and have no prices in this report."""
     traded = dict.fromkeys(holding.symbol for holding in report.history.holdings)
-    return [symbol for symbol in traded if report.market is None or symbol != report.market.symbol]
+    return [symbol for symbol in traded if symbol not in {market.symbol for market in report.markets}]

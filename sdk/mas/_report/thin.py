@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -30,10 +31,14 @@ class Candles:
     group: int
 
 
-def candles(market: Market, limit: int = CANDLES) -> Candles:
-    """At most `limit` candles, in which no high and no low is lost."""
+def group_of(markets: Sequence[Market], limit: int = CANDLES) -> int:
+    """How many rows a candle has to hold so that all of these markets together have about `limit` of them."""
+    return max(1, -(-sum(map(len, markets)) // limit))
+
+
+def candles(market: Market, group: int) -> Candles:
+    """Candles of so many rows each, in which no high and no low is lost."""
     rows = len(market)
-    group = max(1, -(-rows // limit))
     first = np.arange(0, rows, group)
     last = np.minimum(first + group, rows) - 1
     return Candles(
