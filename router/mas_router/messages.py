@@ -300,8 +300,8 @@ class Run(Wire):
     margin_mode: Literal["hedging", "netting", "exchange"] | None = None
     source: Literal["synthetic", "catalog"] = "catalog"
     seed: Unsigned = 1
-    symbol: Name
-    timeframe: Name = ""
+    symbols: Annotated[tuple[Name, ...], Field(min_length=1, max_length=MAX_STREAMS)]
+    timeframes: Annotated[tuple[Name, ...], Field(max_length=MAX_STREAMS)] = ()
     ticks: bool = False
     since: Int64
     until: Int64

@@ -42,6 +42,21 @@ def test_one_run_shows_what_came_out(cross: str) -> None:
     ]
 
 
+def test_one_run_over_several_symbols_and_timeframes_and_a_grid_of_them(cross: str, tmp_path: Path) -> None:
+    two = ["--symbol", "EURUSD,GBPUSD", "--timeframe", "M5,H1", *DAY[4:]]
+    done = run("backtest", cross, *two, "--set", "fast=3")
+    assert done.returncode == 0, done.stderr
+    assert "on EURUSD, GBPUSD M5, H1" in done.stdout
+    assert re.search(r"^bars +624$", done.stdout, re.MULTILINE), "288 of M5 and 24 of H1, twice"
+    out = tmp_path / "out.csv"
+    grid = run("backtest", cross, *two, "--grid", "fast=2,3", "--jobs", "1", "--out", str(out))
+    assert grid.returncode == 0, grid.stderr
+    assert {(row["symbol"], row["timeframe"], row["bars"]) for row in rows(out)} == {("EURUSD,GBPUSD", "M5,H1", "624")}
+    again = run("backtest", cross, *two, "--grid", "fast=2,3", "--jobs", "1", "--resume", str(out))
+    assert "2 of them are there already" in again.stdout
+    assert len(rows(out)) == 2
+
+
 def test_one_run_writes_its_report(cross: str, tmp_path: Path) -> None:
     pages = tmp_path / "pages"
     done = run("backtest", cross, *DAY, "--report", str(pages))

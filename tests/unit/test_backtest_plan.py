@@ -37,6 +37,8 @@ def test_the_order_of_parameters_and_the_version_of_the_file_are_not_in_the_key(
             replace(JOB, subscription=plan.subscription({**DAY, **change}))
             for change in (
                 {"symbol": "GBPUSD"},
+                {"symbol": ["EURUSD", "GBPUSD"]},
+                {"timeframe": ["M5", "H1"]},
                 {"timeframe": "M15"},
                 {"to": "2024-01-03"},
                 {"seed": 2},
@@ -60,7 +62,8 @@ def test_a_run_comes_out_of_a_message_as_it_went_in(point: dict[str, Any]) -> No
 
 
 def test_the_subscription_of_a_run_is_the_one_that_the_sdk_is_given() -> None:
-    for raw in (DAY, {name: value for name, value in DAY.items() if name != "timeframe"}):
+    several = {**DAY, "symbol": ["EURUSD", "GBPUSD"], "timeframe": ["M5", "H1"]}
+    for raw in (DAY, several, {name: value for name, value in several.items() if name != "timeframe"}):
         one = plan.subscription(raw)
         assert plan.subscription(plan.as_params(one)) == one
 

@@ -45,7 +45,7 @@ EXAMPLES: list[m.Message] = [
     m.Advance(id="a-1", client="c", to=4),
     m.Ping(id="a-1", client="c"),
     m.Close(id="a-1", client="c"),
-    m.Run(id="a-1", client="c", strategy="a.b:C", params={"x": 1.5}, symbol="EURUSD", since=0, until=1),
+    m.Run(id="a-1", client="c", strategy="a.b:C", params={"x": 1.5}, symbols=("EURUSD",), since=0, until=1),
     m.Opened(id="a-1", session="s", worker="w", time=1),
     m.Refused(id="a-1", code="busy", message="no slot"),
     m.Report(session="s", mode="backtest", seq=1, request=REQUEST, events=(STATUS, EXECUTION)),

@@ -54,8 +54,8 @@ def run(act: str = "nothing", **more: Any) -> Run:
         "strategy": "inner.odd:Odd",
         "params": params,
         "source": "synthetic",
-        "symbol": "EURUSD",
-        "timeframe": "M5",
+        "symbols": ("EURUSD",),
+        "timeframes": ("M5",),
         "since": FROM,
         "until": TO,
     }
@@ -101,7 +101,7 @@ def test_a_strategy_that_draws_random_numbers_draws_the_same_ones_wherever_it_ru
         ({"strategy": "inner.odd:Even"}, "refused", "has no strategy Even"),
         ({"strategy": "os:Odd"}, "refused", "there is no strategy os"),
         ({"code": "0123456789abcdef"}, "refused", "another version"),
-        ({"symbol": "XXXYYY"}, "refused", "XXXYYY"),
+        ({"symbols": ("XXXYYY",)}, "refused", "XXXYYY"),
         ({"source": "catalog"}, "data_missing", "mas data"),
     ],
 )

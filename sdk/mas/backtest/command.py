@@ -71,10 +71,10 @@ def command(
     target: Annotated[
         str, typer.Argument(metavar="STRATEGY", help="A file or an import path; with :Class when it has several.")
     ],
-    symbol: Annotated[str, typer.Option(help="What to trade, such as EURUSD.")],
+    symbol: Annotated[str, typer.Option(help="What to trade, such as EURUSD, or EURUSD,GBPUSD.")],
     since: Annotated[str, typer.Option("--from", metavar="TIME", help="YYYY-MM-DD[ HH:MM[:SS]], UTC.")],
     until: Annotated[str, typer.Option("--to", metavar="TIME", help="The end, which is not in it.")],
-    timeframe: Annotated[str, typer.Option(help="Bars of this length, such as M5.")] = "",
+    timeframe: Annotated[str, typer.Option(help="Bars of this length, such as M5, or M5,H1.")] = "",
     ticks: Annotated[bool, typer.Option("--ticks", help="Ticks in place of bars.")] = False,
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A parameter of the strategy; repeatable.")
@@ -136,7 +136,7 @@ def command(
     if sort not in KPIS:
         raise InvalidField("--sort", sort, f"one of {', '.join(KPIS)}")
     quotes = {
-        "symbol": symbol,
+        "symbol": _listed(symbol),
         **_rows_of(timeframe, ticks),
         "from": since,
         "to": until,
@@ -182,10 +182,14 @@ def _wanted(
     return _Wanted(source, found, known, fixed, subscription, varying)
 
 
-def _rows_of(timeframe: str, ticks: bool) -> dict[str, str]:
+def _listed(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",")]
+
+
+def _rows_of(timeframe: str, ticks: bool) -> dict[str, list[str]]:
     if ticks == bool(timeframe):
         raise CallerError("give --timeframe, such as M5, or --ticks" + (", not both" if ticks else ""))
-    return {} if ticks else {"timeframe": timeframe}
+    return {} if ticks else {"timeframe": _listed(timeframe)}
 
 
 def _refuse_without_grid(**given: object) -> None:
@@ -215,7 +219,7 @@ def _heading(wanted: _Wanted) -> str:
     """What is run, on which quotes: those that are made up are named as such."""
     one = wanted.subscription
     synthetic = f", made-up prices (seed {one.seed})" if one.source == "synthetic" else ""
-    return f"{wanted.path} on {one.symbol} {one.timeframe or 'ticks'}{synthetic}"
+    return f"{wanted.path} on {', '.join(one.symbols)} {', '.join(one.timeframes) or 'ticks'}{synthetic}"
 
 
 # ---- one run -------------------------------------------------------------------------------------------------------

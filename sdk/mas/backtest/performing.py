@@ -88,11 +88,7 @@ def replay(
     with client:
         before(client)
         started = time.perf_counter()
-        given = plan.as_params(one)
-        if one.timeframe:
-            client.subscribe_bars(given)
-        else:
-            client.subscribe_ticks({name: value for name, value in given.items() if name != "timeframe"})
+        (client.subscribe_bars if one.timeframes else client.subscribe_ticks)(plan.as_params(one))
         seconds = time.perf_counter() - started
         outcome = Outcome(figures(client), seconds)
         after(client)

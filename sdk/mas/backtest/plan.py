@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from mas import params
 from mas._fields import as_datetime
 from mas.backtest.points import Point
-from mas_router.errors import CallerError, InvalidField
+from mas_router.errors import CallerError
 from mas_router.messages import Run
 
 KEY_DIGITS = 16
@@ -19,12 +19,12 @@ KEY_DIGITS = 16
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """The quotes and the account of a run. Times are UTC nanoseconds; `timeframe` is empty for ticks. What is None
-    of the account is as the simulator's settings say.
+    """The quotes and the account of a run. Times are UTC nanoseconds; no timeframes mean ticks. What is None of the
+    account is as the simulator's settings say.
     """
 
-    symbol: str
-    timeframe: str
+    symbols: tuple[str, ...]
+    timeframes: tuple[str, ...]
     since: int
     until: int
     capital: float | None
@@ -32,6 +32,13 @@ class Subscription:
     margin_mode: Literal["hedging", "netting", "exchange"] | None
     source: Literal["catalog", "synthetic"]
     seed: int
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """All of it by name, symbols and timeframes as lists with commas: what a row and a key have of it."""
+        fields = asdict(self)
+        symbols, timeframes = ",".join(fields.pop("symbols")), ",".join(fields.pop("timeframes"))
+        return {"symbol": symbols, "timeframe": timeframes, **fields}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +53,9 @@ class Job:
     @property
     def key(self) -> str:
         """The same for the same strategy, parameters and subscription, on every machine and at any time."""
-        parts = [self.strategy, sorted(self.point.items()), sorted(asdict(self.subscription).items())]
+        parts = [self.strategy, sorted(self.point.items()), sorted(self.subscription.fields.items())]
         text = json.dumps(parts, allow_nan=False, ensure_ascii=True)
         return hashlib.sha256(text.encode()).hexdigest()[:KEY_DIGITS]
-
-
-def _one(name: str, values: Sequence[str]) -> str:
-    if len(values) > 1:
-        raise InvalidField(name, list(values), "one of them: a run of this kind replays one")
-    return values[0]
 
 
 def subscription(given: Mapping[str, Any]) -> Subscription:
@@ -67,8 +68,8 @@ def subscription(given: Mapping[str, Any]) -> Subscription:
     if read.since <= 0:
         raise CallerError("from must be after 1970-01-01")
     return Subscription(
-        symbol=_one("symbol", read.symbols),
-        timeframe=_one("timeframe", read.timeframes or ("",)),
+        symbols=tuple(read.symbols),
+        timeframes=tuple(read.timeframes),
         since=read.since,
         until=read.until,
         capital=read.deposit,
@@ -81,10 +82,16 @@ def subscription(given: Mapping[str, Any]) -> Subscription:
 
 def as_params(one: Subscription) -> dict[str, Any]:
     """The dictionary that the SDK's subscription takes."""
-    named = {
-        name: value for name, value in asdict(one).items() if name not in ("since", "until") and value not in ("", None)
+    apart = ("since", "until", "symbols", "timeframes")
+    named = {name: value for name, value in asdict(one).items() if name not in apart and value is not None}
+    named |= {"timeframe": list(one.timeframes)} if one.timeframes else {}
+    return {
+        "symbol": list(one.symbols),
+        **named,
+        "from": as_datetime(one.since),
+        "to": as_datetime(one.until),
+        "backtest_toggle": True,
     }
-    return {**named, "from": as_datetime(one.since), "to": as_datetime(one.until), "backtest_toggle": True}
 
 
 def command(job: Job, run_id: str, client: str, seconds: float) -> Run:
@@ -101,9 +108,9 @@ def command(job: Job, run_id: str, client: str, seconds: float) -> Run:
         margin_mode=one.margin_mode,
         source=one.source,
         seed=one.seed,
-        symbol=one.symbol,
-        timeframe=one.timeframe,
-        ticks=not one.timeframe,
+        symbols=one.symbols,
+        timeframes=one.timeframes,
+        ticks=not one.timeframes,
         since=one.since,
         until=one.until,
         seconds=seconds,
@@ -113,8 +120,8 @@ def command(job: Job, run_id: str, client: str, seconds: float) -> Run:
 def asked(run: Run) -> Job:
     """What a message asks for."""
     one = Subscription(
-        symbol=run.symbol,
-        timeframe=run.timeframe,
+        symbols=run.symbols,
+        timeframes=run.timeframes,
         since=run.since,
         until=run.until,
         capital=run.deposit,

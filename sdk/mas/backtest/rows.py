@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Final
 
@@ -45,14 +44,14 @@ def columns(names: Iterable[str]) -> list[str]:
 def row(job: Job, result: RunResult, finished: datetime) -> Row:
     """The row of a result."""
     one = job.subscription
-    about = {name: value for name, value in asdict(one).items() if name not in ("since", "until")}
+    about = {name: value for name, value in one.fields.items() if name not in ("since", "until")}
     return {
         "key": job.key,
         "status": result.status,
         "strategy": job.strategy,
         "code": job.code,
         **about,
-        "timeframe": one.timeframe or "ticks",
+        "timeframe": about["timeframe"] or "ticks",
         "margin_mode": one.margin_mode or "",
         "from": f"{as_datetime(one.since):%Y-%m-%d %H:%M:%S}",
         "to": f"{as_datetime(one.until):%Y-%m-%d %H:%M:%S}",
