@@ -44,12 +44,15 @@ class Replay:
         self._on_row, self._new_id = on_row, new_id
         self._stopped = False
         self._muted: set[int] = set()
+        self._chunk: Chunk | None = None
+        self._last = -1
         self.inline = Inline()
 
     def stop(self, of: Callable[[Stream], bool]) -> None:
         """End these streams before their next row, and the replay when none is left."""
         self._muted |= {number for number, stream in enumerate(self._streams) if of(stream)}
         self._stopped = len(self._muted) == len(self._streams)
+        self._last = self._last_shown()
 
     def run(self) -> None:
         """Show every row to the strategy. An exception in a callback ends the replay and is the caller's."""
@@ -125,7 +128,8 @@ class Replay:
             raise DecodeError("a chunk does not say of which stream each of its rows is")
         sources = [self._rows(chunk, number) for number in range(len(self._streams))]
         symbols = [symbol for symbol, _ in self._streams]
-        calls, last = inline.calls, chunk.start + chunk.count - 1 if chunk.end else -1
+        calls, self._chunk = inline.calls, chunk
+        self._last = self._last_shown()
         for number, stream in enumerate(chunk.order, chunk.start):
             if self._stopped:
                 return
@@ -136,9 +140,17 @@ class Replay:
                 self._advance(number)
             account.row = number
             inline.row = row
-            on_row(symbols[stream], row, number == last)
+            on_row(symbols[stream], row, number == self._last)
             if calls:
                 inline.run()
+
+    def _last_shown(self) -> int:
+        """The number of the last row of a merged replay that is not unsubscribed; -1 before it is in this chunk."""
+        chunk, muted = self._chunk, self._muted
+        if chunk is None or not chunk.end:
+            return -1
+        places = range(chunk.count - 1, -1, -1)
+        return next((chunk.start + place for place in places if chunk.order[place] not in muted), -1)
 
     def _rows(self, chunk: Chunk, stream: int) -> Iterator[Row]:
         symbol, timeframe = self._streams[stream]

@@ -266,6 +266,19 @@ def test_unsubscribing_in_a_callback_ends_the_replay_before_its_next_row(world: 
         assert sum(call.is_end for call in client.calls) == (how == "other")
 
 
+def test_the_last_row_that_is_shown_is_the_end_though_a_stream_with_later_rows_was_unsubscribed(world: World) -> None:
+    class Stopper(Bars):
+        def receive_bars(self, symbol: str, data: Data, is_end: bool = False) -> None:
+            super().receive_bars(symbol, data, is_end)
+            if len(self.calls) == 20:
+                self.unsubscribe_bars({"symbol": "GBPUSD"})
+
+    with world.client(Stopper) as client:
+        client.subscribe_bars({**REPLAY, "symbol": ["EURUSD", "GBPUSD"]})
+        assert [call.is_end for call in client.calls] == [False] * (len(client.calls) - 1) + [True]
+        assert (client.calls[-1].id, len(client.calls)) == ("EURUSD", BARS + 10)
+
+
 @pytest.mark.parametrize("where", ["receive_bars", "receive_order_status", "receive_order_execution"])
 def test_an_exception_in_a_callback_ends_the_replay_and_is_the_callers(world: World, where: str) -> None:
     class Odd(Exception):
