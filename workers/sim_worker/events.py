@@ -16,6 +16,7 @@ _ENTRY: Final[dict[int, Literal["in", "out", "inout", "out_by"]]] = {
     mt5.DEAL_ENTRY_INOUT: "inout",
     mt5.DEAL_ENTRY_OUT_BY: "out_by",
 }
+_REASON: Final = {int(r): r.name.removeprefix("DEAL_REASON_").lower() for r in mt5.DealReason}
 _EXECUTED: Final = frozenset({State.FILLED, State.PARTIALLY_FILLED})
 _VERB: Final[dict[str, Verb]] = {"canceled": "cancel", "modified": "modify"}
 
@@ -82,7 +83,7 @@ def execution(change: DealChange, row: int, quote: tuple[int, float, float] | No
 
 def reason_name(deal: Deal) -> str:
     """`sl`, `tp`, `so`, `expert` ...: DEAL_REASON_* in small letters."""
-    return mt5.DealReason(deal.reason).name.removeprefix("DEAL_REASON_").lower()
+    return _REASON[deal.reason]
 
 
 def event(change: Change, row: int, quote: tuple[int, float, float] | None, note: str = "") -> Status | Execution:

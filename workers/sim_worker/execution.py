@@ -34,7 +34,7 @@ def fill(book: Book, order: Order, price: float, volume: float) -> list[Change]:
     An order that is done leaves the book; what to do with the rest of another one is the caller's.
     """
     deal = execute(book, order, price, volume)
-    after = order.copy()
+    after = order.copy() if order.volume_current else order  # nothing changes an order any more that is done
     state, code, why = _PARTLY if order.volume_current else _WHOLLY
     return [OrderChange(state, after, code, RETCODE_TEXT[code], book.now, why), DealChange(deal, after, book.now)]
 

@@ -141,7 +141,10 @@ class Accepted(NamedTuple):
 
 
 class OrderChange(NamedTuple):
-    """An order came to be in a state. `order` is a copy. `retcode` 0: the market's doing, no answer to a request."""
+    """An order came to be in a state. `order` is a copy, or done.
+
+    `retcode` 0: the market's doing, no answer to a request.
+    """
 
     state: State
     order: Order
@@ -152,7 +155,7 @@ class OrderChange(NamedTuple):
 
 
 class DealChange(NamedTuple):
-    """A deal was made. `order` is a copy of the order that caused it, after the deal."""
+    """A deal was made. `order` is the order that caused it, after the deal: a copy, or done."""
 
     deal: Deal
     order: Order
