@@ -48,7 +48,7 @@ class Bench:
 
 
 def run(name: str, seconds: float = 60.0) -> Run:
-    return Run(id=name, client="g1", strategy="a:B", symbol="EURUSD", since=1, until=2, seconds=seconds)
+    return Run(id=name, client="g1", strategy="a:B", symbols=("EURUSD",), since=1, until=2, seconds=seconds)
 
 
 @pytest.fixture
