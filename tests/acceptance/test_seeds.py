@@ -51,7 +51,7 @@ mas.Client.send_order = timed
 runpy.run_path(sys.argv[1], run_name="__main__")
 """
 SEND_SECONDS = 1.0
-TOTAL_SECONDS = 5.0  # 0.5 on an idle machine; an attempt to find a worker in vain would take ten
+TOTAL_SECONDS = 9.0  # 0.5 on an idle machine; an attempt to find a worker in vain would take ten
 RUN_SECONDS = 30.0
 STATUS, EXECUTION = "receive_order_status:", "receive_order_execution:"
 
