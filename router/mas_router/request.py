@@ -1,7 +1,7 @@
 """From checked order parameters to trade requests, and from a trade request to what others read.
 
-Pure. One builder per action (MQL5 docs, MqlTradeRequest). A field that its action ignores stays 0, so two requests that
-mean the same are equal. Times are UTC seconds, volumes lots, `deviation` points.
+Pure. One builder per action (MQL5 docs, MqlTradeRequest), for values that were checked before. A field that its action
+ignores stays 0, so two requests that mean the same are equal. Times are UTC seconds, volumes lots, `deviation` points.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def deal(
 
     The price stays 0: whoever executes takes the bid or ask of that moment. A closing deal has no levels.
     """
-    request = TradeRequest(
+    request = TradeRequest.made(
         action=int(TradeAction.DEAL),
         symbol=symbol,
         type=int(order_type),
@@ -78,7 +78,7 @@ def close_by(
     position: int, position_by: int, *, symbol: str = "", magic: int = MAGIC, comment: str = COMMENT
 ) -> TradeRequest:
     """Close a position by an opposite one of the same symbol (hedging accounts)."""
-    return TradeRequest(
+    return TradeRequest.made(
         action=int(TradeAction.CLOSE_BY),
         symbol=symbol,
         position=position,
@@ -105,7 +105,7 @@ def pending(
 ) -> Built:
     """Place a pending order. An expiration counts only with a dated order time; else it is dropped, with a note."""
     dated = time in DATED
-    request = TradeRequest(
+    request = TradeRequest.made(
         action=int(TradeAction.PENDING),
         symbol=symbol,
         type=int(order_type),
@@ -137,7 +137,7 @@ def modify(
     comment: str = MODIFY_COMMENT,
 ) -> TradeRequest:
     """Replace the prices and the expiration of a pending order: what is 0 is removed. See `completed`."""
-    return TradeRequest(
+    return TradeRequest.made(
         action=int(TradeAction.MODIFY),
         order=order,
         price=price,
@@ -152,12 +152,12 @@ def modify(
 
 def sltp(position: int, *, sl: float = 0.0, tp: float = 0.0, symbol: str = "") -> TradeRequest:
     """Replace stop loss and take profit of a position: what is 0 is removed. See `completed`."""
-    return TradeRequest(action=int(TradeAction.SLTP), position=position, symbol=symbol, sl=sl, tp=tp)
+    return TradeRequest.made(action=int(TradeAction.SLTP), position=position, symbol=symbol, sl=sl, tp=tp)
 
 
 def remove(order: int, *, comment: str = CANCEL_COMMENT) -> TradeRequest:
     """Delete a pending order."""
-    return TradeRequest(action=int(TradeAction.REMOVE), order=order, comment=comment)
+    return TradeRequest.made(action=int(TradeAction.REMOVE), order=order, comment=comment)
 
 
 _RECORD_FIELDS: Final = {

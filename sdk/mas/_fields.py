@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import MISSING, dataclass, fields
 from datetime import UTC, date, datetime, timedelta
 from enum import IntEnum
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Final, SupportsFloat, SupportsIndex, TypeVar, get_type_hints
 
 from mas_router.errors import CallerError, InvalidField, shown
@@ -23,6 +23,8 @@ T = TypeVar("T")
 INT64: Final = 2**63 - 1
 SECOND: Final = 1_000_000_000
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+Reader = Callable[[object], object]
+_TEXTS: Final = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,7 @@ class Kind:
     """
 
     allowed: str
-    read: Callable[[object], object]
+    read: Reader
     none_is_absent: bool = True
     secret: bool = False
 
@@ -53,19 +55,20 @@ def parse(build: Callable[..., T], params: object, *, only: Collection[str] | No
     """
     if not isinstance(params, dict):
         raise CallerError(f"params must be a dict, not {type(params).__name__}")
-    rules = _rules(build)
-    if only is not None:
-        rules = {key: rule for key, rule in rules.items() if key in only}
+    readers, required = _table(build)
     values = preset
     for key, value in params.items():
-        rule = rules.get(key) if isinstance(key, str) else None
-        if rule is None:
-            raise _unknown(key, rules)
-        if value is not None or not rule.kind.none_is_absent:
-            values[rule.name] = _read(key, value, rule.kind)
-    missing = [f"'{key}'" for key, rule in rules.items() if rule.required and rule.name not in values]
-    if missing:
-        raise CallerError(f"missing {'field' if len(missing) == 1 else 'fields'} {', '.join(missing)}")
+        found = readers.get(key) if isinstance(key, str) and (only is None or key in only) else None
+        if found is None:
+            raise _unknown(key, [name for name in readers if only is None or name in only])
+        name, read, none_is_absent = found
+        if value is not None or not none_is_absent:
+            try:
+                values[name] = read(value)
+            except Exception:  # a stranger's __float__, __index__ or tzinfo may raise anything
+                raise _wrong(key, value, _rules(build)[key].kind) from None
+    if not values.keys() >= required:
+        _check_complete(build, values, only)
     return build(**values)
 
 
@@ -88,11 +91,23 @@ def _rules(build: Callable[..., object]) -> dict[str, _Rule]:
     return rules
 
 
-def _read(key: str, value: object, kind: Kind) -> object:
-    try:
-        return kind.read(value)
-    except Exception:  # a stranger's __float__, __index__ or tzinfo may raise anything
-        raise InvalidField(key, "(hidden)" if kind.secret else value, kind.allowed) from None
+@cache
+def _table(build: Callable[..., object]) -> tuple[dict[str, tuple[str, Reader, bool]], frozenset[str]]:
+    """For each key its attribute, its reader and whether None is absent; and the attributes that are required."""
+    rules = _rules(build)
+    readers = {key: (rule.name, rule.kind.read, rule.kind.none_is_absent) for key, rule in rules.items()}
+    return readers, frozenset(rule.name for rule in rules.values() if rule.required)
+
+
+def _wrong(key: str, value: object, kind: Kind) -> InvalidField:
+    return InvalidField(key, "(hidden)" if kind.secret else value, kind.allowed)
+
+
+def _check_complete(build: Callable[..., object], values: Mapping[str, object], only: Collection[str] | None) -> None:
+    lacking = [key for key, rule in _rules(build).items() if rule.required and rule.name not in values]
+    missing = [f"'{key}'" for key in lacking if only is None or key in only]
+    if missing:
+        raise CallerError(f"missing {'field' if len(missing) == 1 else 'fields'} {', '.join(missing)}")
 
 
 def _unknown(key: object, known: Iterable[str]) -> CallerError:
@@ -107,8 +122,8 @@ def number(least: float, most: float) -> Kind:
     """A finite float. Ints and numpy's scalars are taken, a bool is not."""
 
     def read(value: object) -> float:
-        if type(value) is float:  # the usual case: asking for a protocol takes longer than all the rest
-            return _within(value, least, most)
+        if type(value) is float and least <= value <= most:  # the usual case; no infinity is between finite limits
+            return value
         if _is_bool(value) or not isinstance(value, SupportsFloat | SupportsIndex):
             raise TypeError
         return _within(float(value), least, most)
@@ -130,6 +145,8 @@ def ticket(of: str = "ticket", *, none_is_absent: bool = False) -> Kind:
     def read(value: object) -> int:
         if isinstance(value, str):
             value = getattr(value, of, 0) or getattr(value, "ticket", 0) or _digits(value)
+        if type(value) is int and 0 < value <= INT64:  # the usual case
+            return value
         return _within(_integer(value), 1, INT64)
 
     allowed = "a ticket: a whole number above 0, its digits, or the id of an accepted order; else leave the field out"
@@ -139,12 +156,15 @@ def ticket(of: str = "ticket", *, none_is_absent: bool = False) -> Kind:
 def text(most: int, least: int = 1) -> Kind:
     """Printable characters without a space at either end; lengths in UTF-16 units."""
 
-    def read(value: object) -> str:
-        plain = _plain(value)
+    @lru_cache(_TEXTS)
+    def checked(plain: str) -> str:
         if plain != plain.strip() or not plain.isprintable():
             raise ValueError
         _within(utf16_length(plain), least, most)
         return plain
+
+    def read(value: object) -> str:
+        return checked(value if type(value) is str else _plain(value))
 
     return Kind(f"a text of {least} to {most} printable characters, without a space at its ends", read)
 
@@ -192,7 +212,7 @@ def flag() -> Kind:
     """True or False, nothing that only counts as such."""
 
     def read(value: object) -> bool:
-        if not _is_bool(value):
+        if value is not True and value is not False and not _is_bool(value):
             raise TypeError
         return bool(value)
 
@@ -205,6 +225,8 @@ def choice(names: Mapping[str, T]) -> Kind:
     constants = {value for value in names.values() if isinstance(value, IntEnum)}
 
     def read(value: object) -> object:
+        if type(value) is str and value in by_name:  # the usual case
+            return by_name[value]
         if isinstance(value, IntEnum) and any(value is constant for constant in constants):
             return value
         return by_name[_plain(value).lower()]

@@ -88,6 +88,8 @@ def _params(given: _Order, built: request.Built) -> OrderParams:
 
 def _position(given: _Order) -> int:
     """The ticket to close, 0 for none."""
+    if given.position is None:
+        return given.order_id or 0
     return agreed(("position", given.position), ("order_id", given.order_id)) or 0
 
 
@@ -102,7 +104,7 @@ def _close_by(given: _CloseBy) -> request.Built:
 def _deal(given: _Send) -> request.Built:
     _check_stoplimit(given)
     position = _position(given)
-    if not position:
+    if not position and (given.sl or given.tp):
         _check_ladder(given.order_type, ("sl", given.sl), ("tp", given.tp))
     built = request.deal(
         given.symbol,
@@ -116,7 +118,9 @@ def _deal(given: _Send) -> request.Built:
         magic=given.magic,
         comment=given.comment,
     )
-    unused = "expiration is not used with a market order" if given.expiration else ""
+    if not given.expiration:
+        return built
+    unused = "expiration is not used with a market order"
     return request.Built(built.request, "; ".join(filter(None, (built.note, unused))))
 
 
@@ -147,7 +151,10 @@ def _pending(given: _Send) -> request.Built:
 
 def _check_stoplimit(given: _Send) -> None:
     """MQL5 docs, ENUM_ORDER_TYPE: the limit of a buy stop limit is below its stop price, of a sell stop limit above."""
-    order_type, name = given.order_type, given.order_type.name.lower()
+    order_type = given.order_type
+    if not given.stoplimit and order_type in request.MARKET_TYPES:
+        return
+    name = order_type.name.lower()
     if order_type not in request.STOP_LIMIT_TYPES:
         if given.stoplimit:
             raise InvalidField("stoplimit", given.stoplimit, f"nothing for a {name} order, only for stop-limit orders")
