@@ -43,15 +43,20 @@ class Wire(BaseModel):
     def made(cls, **values: object) -> Self:
         """Without a check of the values, five times faster: for a program's own ones. Who receives it checks them."""
         blank, names = _blank(cls)
-        message = cls.__new__(cls)
-        _set(message, "__dict__", blank | values)
-        _set(message, "__pydantic_fields_set__", names)
-        _set(message, "__pydantic_extra__", None)
-        _set(message, "__pydantic_private__", None)
+        message: Self = _new(cls)
+        _set_values(message, blank | values)
+        _set_names(message, names)
+        _set_extra(message, None)
+        _set_private(message, None)
         return message
 
 
-_set: Final = object.__setattr__  # past the guard of a frozen model
+_new: Final = object.__new__
+# Past the guard of a frozen model, to the places where pydantic keeps what a model is made of.
+_set_values, _set_names, _set_extra, _set_private = (
+    BaseModel.__dict__[name].__set__
+    for name in ("__dict__", "__pydantic_fields_set__", "__pydantic_extra__", "__pydantic_private__")
+)
 
 
 @cache

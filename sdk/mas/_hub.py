@@ -239,6 +239,9 @@ class Hub:
     def home_of(self, order_id: OrderId) -> Account | None:
         """The account of an order; None if it is not this client's. Raises CallerError when the account is gone."""
         home = order_id.home
+        simulated = self._sessions.get(home)
+        if simulated is not None:
+            return simulated
         account = next((account for account in self.accounts() if account.home == home), None)
         if account is None and home and "/" not in home:
             raise CallerError(f"the simulated account of order {order_id} is closed")

@@ -18,7 +18,7 @@ BUY_TYPES: Final = frozenset({OrderType.BUY, OrderType.BUY_LIMIT, OrderType.BUY_
 TOGGLE_MISSING: Final = "backtest_toggle is missing: pass True for the simulator or False for the live account"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class _Order(Target):
     price: Price = 0.0
     sl: Price = 0.0
@@ -36,14 +36,14 @@ class _Order(Target):
     valid_for: Annotated[float | None, number(0.001, 3600)] = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class _Send(_Order):
     symbol: Symbol
     order_type: Annotated[OrderType, choice(ORDER_TYPES)]
     volume: Volume
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class _CloseBy(_Order):
     position_by: Annotated[int, ticket("position")]
     symbol: Symbol = ""

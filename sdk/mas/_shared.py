@@ -23,16 +23,19 @@ Volume = Annotated[float, number(1e-8, 1e9)]
 Group = Annotated[str, text(1024)]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Target:
-    """Which account a call is for. Empty: the default one; `backtest` None: the mode that the client is in."""
+    """Which account a call is for. Empty: the default one; `backtest` None: the mode that the client is in.
+
+    Not frozen, as all that it is the base of: each call has its own, and a frozen order takes five times as long.
+    """
 
     account: Annotated[str, login()] = ""
     server: Annotated[str, text(64)] = ""
     backtest: Annotated[bool | None, flag(), "backtest_toggle"] = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class OrderParams(Target):
     """A trade request to be sent. `note` belongs into the status message; `valid_for` is in seconds.
 

@@ -18,7 +18,7 @@ MarginMode = Literal["hedging", "netting", "exchange"]
 TICK_MODES: Final = {"all": CopyTicks.ALL, "info": CopyTicks.INFO, "trade": CopyTicks.TRADE}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class ReplayParams(Target):
     """A subscription. In a backtest a replay of `since`..`until` (UTC nanoseconds), on an account of its own; live,
     a poll every `interval_ms`. `timeframes` is empty for ticks, `ticks` says which of them.
@@ -37,7 +37,7 @@ class ReplayParams(Target):
     margin_mode: MarginMode | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class _Subscribe(Target):
     backtest: Annotated[bool, flag(), "backtest_toggle"] = False
     symbol: Annotated[tuple[str, ...], several(SYMBOL, MAX_STREAMS)]
@@ -53,20 +53,20 @@ class _Subscribe(Target):
     ] = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class _SubscribeBars(_Subscribe):
     timeframe: Annotated[tuple[Timeframe, ...], several(choice(TIMEFRAMES), len(TIMEFRAMES))]
     interval_ms: Annotated[int, whole(1, 3_600_000)] = 1000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class _SubscribeTicks(_Subscribe):
     interval_ms: Annotated[int, whole(1, 3_600_000)] = 500
     mode: Annotated[CopyTicks | None, choice(TICK_MODES)] = None
     flags: Annotated[CopyTicks | None, constant(CopyTicks)] = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class UnsubscribeParams(Target):
     """What to stop: one time frame of a symbol, or everything of it when `timeframe` is None."""
 

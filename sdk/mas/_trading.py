@@ -45,8 +45,10 @@ class Desk:
 
     def now(self) -> int:
         """The time against which an expiration is checked here; while a replay runs only its market knows."""
-        replaying = any(account.inline is not None for account in self._hub.accounts())
-        return 0 if replaying else time.time_ns()
+        for account in self._hub.accounts():
+            if account.inline is not None:
+                return 0
+        return time.time_ns()
 
     # ---- accounts ------------------------------------------------------------------------------------------------
 
@@ -73,8 +75,12 @@ class Desk:
         return self._hub.backtest_account(server, login) if mode else self._hub.live_account(server, login)
 
     def _named(self, raw: object) -> Account | None:
-        given = [dict.get(raw, name) for name in _IDS] if isinstance(raw, dict) else []
-        return next((self._hub.home_of(order_id) for order_id in given if isinstance(order_id, OrderId)), None)
+        if isinstance(raw, dict):
+            for name in _IDS:
+                order_id = dict.get(raw, name)
+                if isinstance(order_id, OrderId):
+                    return self._hub.home_of(order_id)
+        return None
 
     def names(self, target: Target) -> tuple[str, str]:
         server, login = self.current
@@ -132,7 +138,7 @@ class Desk:
             order.request,
             kind,
             verb=order.verb,
-            note=self._hub.say(order.note),
+            note=self._hub.say(order.note) if order.note else "",
             auto_filling=order.auto_filling,
             keep=order.keep,
         )

@@ -88,13 +88,13 @@ def check_client(**given: object) -> None:
 # ---- changes of an order or a position -----------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class _Cancel(Target):
     order_id: Annotated[int, ticket()]
     comment: Comment = request.CANCEL_COMMENT
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class _Modify(Target):
     order_id: Annotated[int, ticket()]
     price: SomePrice
@@ -105,7 +105,7 @@ class _Modify(Target):
     comment: Comment = request.MODIFY_COMMENT
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class _Levels(Target):
     position_id: Annotated[int, ticket("position")]
     sl: Annotated[float | None, PRICE] = None
@@ -166,7 +166,7 @@ FILTER: Final = ticket(none_is_absent=True)
 What = Literal["positions", "orders", "history_orders", "deals", "account", "symbols", "tick", "book", "swaps"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class QueryParams(Target):
     """A filter of records: `since` and `until` in UTC nanoseconds, `until` 0 for no end."""
 
@@ -220,7 +220,7 @@ def _ordered(query: QueryParams) -> QueryParams:
     return query
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class BarsParams(Target):
     """Which of the newest bars: `count` of them, without the `start_pos` newest."""
 
@@ -235,7 +235,7 @@ def bars_from_pos(params: object) -> BarsParams:
     return parse(BarsParams, params)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class BookParams(Target):
     """The symbol whose depth of market is meant."""
 
@@ -263,7 +263,7 @@ def start_date(to_date: object, timeframe: object, kbar_num: object) -> str:
     return f"{as_datetime(given.to_date - weeks * 7 * DAY):%Y-%m-%d}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class CalcParams(Target):
     """What margin or profit is asked for; `close` is None for margin."""
 
@@ -274,7 +274,7 @@ class CalcParams(Target):
     close: float | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class _Profit(Target):
     action: Annotated[OrderType, choice(SIDES)]
     symbol: Symbol
