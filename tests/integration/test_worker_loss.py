@@ -87,6 +87,7 @@ def test_a_killed_worker_fails_its_own_client_only_and_the_next_login_finds_anot
 
         held.send_signal(signal.SIGSTOP)  # so that the orders are in flight when it dies
         flying: list[Future[OrderId]] = [client.submit(client.market_order()) for _ in range(IN_FLIGHT)]
+        wait_until(lambda: queued(client) == IN_FLIGHT, "the orders to lie in the worker's queue")
         died = time.monotonic()
         held.kill()
         in_doubt = [future.result(TOLD_SECONDS) for future in flying]
